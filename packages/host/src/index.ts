@@ -1,0 +1,12 @@
+export { systemClock, systemRandom } from './clock.js';
+export { type LogLevel, textLogger } from './log.js';
+export { type ReadyMessage, type RunningProcess, runProcess } from './process.js';
+export {
+  type AgentConfig,
+  type MasterConfig,
+  type NatsAccess,
+  type NetworkConfig,
+  type PilotConfig,
+  type Profile,
+  processTags,
+} from './config.js';
