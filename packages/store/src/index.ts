@@ -1,1 +1,15 @@
-export {};
+export { InvalidKey, LogDiverged, NotWriter, ObjectTooLarge, StoreClosed, StoreUnavailable } from './errors.js';
+export { type KeyParts, parseKey, storeKey, storePrefix } from './keys.js';
+export type {
+  Entry,
+  Expired,
+  Future,
+  Store,
+  StoreCodec,
+  StoreEvent,
+  WatchCursor,
+  WindowOptions,
+  WriteOp,
+  WriteResult,
+} from './port.js';
+export { JetStreamStore, type JetStreamStoreOptions, MemoryStore } from './signatures.js';

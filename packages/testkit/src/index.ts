@@ -1,1 +1,1 @@
-export {};
+export type { NatsFixture, NatsFixtureOptions, NatsUser } from './nats.js';
