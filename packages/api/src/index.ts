@@ -1,1 +1,16 @@
-export {};
+export type * as apps from './gen/apps-v1.js';
+export type * as autoscaling from './gen/autoscaling-v1.js';
+export type * as coordination from './gen/coordination-v1.js';
+export type * as core from './gen/core-v1.js';
+export type * as discovery from './gen/discovery-v1.js';
+export type * as events from './gen/events-v1.js';
+export type * as istio from './gen/istio.js';
+export type * as meta from './gen/meta-v1.js';
+export type * as networking from './gen/networking-v1.js';
+export type * as runtime from './gen/runtime.js';
+export type * as storage from './gen/storage-v1.js';
+export * from './resources.js';
+export { type FieldSpec, fieldSchema, type MessageSpec, messageSchema } from './schema/graph.js';
+export { isJsonObject, type JsonObject, type JsonValue } from './schema/json.js';
+export { schemaIds, schemaOf, UnknownSchemaError } from './schema/tables.js';
+export type { FieldSchema, FieldType, MessageForm, MessageSchema } from './schema/types.js';
