@@ -12,4 +12,5 @@ export type {
   WriteOp,
   WriteResult,
 } from './port.js';
-export { JetStreamStore, type JetStreamStoreOptions, MemoryStore } from './signatures.js';
+export { MemoryStore } from './memory.js';
+export type { JetStreamStore, JetStreamStoreOptions } from './signatures.js';

@@ -13,18 +13,6 @@ import type {
   WriteResult,
 } from './port.js';
 
-export declare class MemoryStore<T> implements Store<T> {
-  constructor(codec: StoreCodec<T>, options?: WindowOptions);
-  revision(): number;
-  get(key: string): Entry<T> | undefined;
-  list(prefix: string): { revision: number; entries: Entry<T>[] };
-  listAt(prefix: string, revision: number): Entry<T>[] | Expired | Future;
-  write(op: WriteOp<T>): Promise<WriteResult<T>>;
-  watch(prefix: string, fromRevision: number): WatchCursor<T> | Expired | Future;
-  waitFor(revision: number, signal?: AbortSignal): Promise<void>;
-  close(): Promise<void>;
-}
-
 export interface JetStreamStoreOptions extends WindowOptions {
   nc: NatsConnection;
   /** Of this process, unique per start, e.g. `master-<pid>-<random>`. */
