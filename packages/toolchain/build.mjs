@@ -40,16 +40,16 @@ async function generate(name) {
 
 /** Removes outputs whose source is gone, so that a deleted test does not run on. */
 function prune(srcDir, outDir, keepDir) {
-  for (const path of walk0(outDir)) {
-    if (keepDir && path.startsWith(keepDir)) continue;
+  for (const path of outputs(outDir)) {
+    if ((keepDir && path.startsWith(keepDir)) || !/\.js(\.map)?$/.test(path)) continue;
     const source = join(srcDir, relative(outDir, path)).replace(/\.js(\.map)?$/, '.ts');
     if (!existsSync(source)) rmSync(path);
   }
 }
-function walk0(dir) {
+function outputs(dir) {
   if (!existsSync(dir)) return [];
   return readdirSync(dir, { withFileTypes: true }).flatMap((e) =>
-    e.isDirectory() ? walk0(join(dir, e.name)) : [join(dir, e.name)],
+    e.isDirectory() ? outputs(join(dir, e.name)) : [join(dir, e.name)],
   );
 }
 

@@ -1,1 +1,1 @@
-export {};
+export { parseCurl, parseWget } from './tools/arguments.js';
