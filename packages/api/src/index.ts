@@ -14,3 +14,48 @@ export { type FieldSpec, fieldSchema, type MessageSpec, messageSchema } from './
 export { isJsonObject, type JsonObject, type JsonValue } from './schema/json.js';
 export { schemaIds, schemaOf, UnknownSchemaError } from './schema/tables.js';
 export type { FieldSchema, FieldType, MessageForm, MessageSchema } from './schema/types.js';
+
+// Semantics: errors, names, amounts, selectors, patches, defaults, validation, tables (see README.md).
+export { aggregate, FieldError, fieldErrors, type FieldErrorType, FieldPath } from './errors.js';
+export { alreadyExists } from './status.js';
+export { badRequest } from './status.js';
+export { conflict } from './status.js';
+export { expired } from './status.js';
+export { failure } from './status.js';
+export { forbidden } from './status.js';
+export { generateNameConflict } from './status.js';
+export { type GroupKind, type GroupResource } from './status.js';
+export { internal } from './status.js';
+export { invalid } from './status.js';
+export { isStatus } from './status.js';
+export { methodNotAllowed } from './status.js';
+export { notAcceptable } from './status.js';
+export { notFound } from './status.js';
+export { resourceVersionTooLarge } from './status.js';
+export { serverTimeout } from './status.js';
+export { serviceUnavailable } from './status.js';
+export { StatusError, type StatusReason } from './status.js';
+export { timeout } from './status.js';
+export { tooLarge } from './status.js';
+export { tooManyRequests } from './status.js';
+export { unauthorized } from './status.js';
+export { unknownPath } from './status.js';
+export { unsupportedMediaType } from './status.js';
+export { getCondition, isConditionTrue, removeCondition, setCondition } from './conditions.js';
+export { controllerOf, controllerRef, isControlledBy, isOwnedBy } from './owners.js';
+export { containerStatusOf, isPodActive, isPodAvailable, isPodReady, isPodTerminal, isSidecar } from './pods.js';
+export { podLimits, podPhase, podQosClass, podRequests, type ResourceList, resourceRequests } from './pods.js';
+export { canonicalQuantity, parseQuantity, Quantity, QuantityError, tryQuantity } from './quantity.js';
+export { ageOf, formatMicroTime, formatTime, humanDuration, parseDuration, parseTime } from './time.js';
+export {
+  dns1035LabelErrors,
+  dns1123LabelErrors,
+  dns1123SubdomainErrors,
+  ipFamily,
+  labelValueErrors,
+  qualifiedNameErrors,
+} from './names.js';
+export { FieldSelector, parseFieldSelector } from './selectors.js';
+export { formatLabelSelector, LabelSelector, labelSelectorOf, parseLabelSelector } from './selectors.js';
+export { applyJsonPatch } from './patch/jsonpatch.js';
+export { applyMergePatch, createMergePatch } from './patch/merge.js';
