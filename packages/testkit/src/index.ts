@@ -1,1 +1,1 @@
-export type { NatsFixture, NatsFixtureOptions, NatsUser } from './nats.js';
+export { FixtureFailed, type NatsFixture, type NatsFixtureOptions, type NatsUser, startNats } from './nats.js';

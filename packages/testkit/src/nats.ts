@@ -1,37 +1,194 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { NamedError } from '@flotilla/base';
 import type { NatsAccess } from '@flotilla/host';
 
 export interface NatsUser {
   user: string;
+  /** Same as the user if absent. */
   password?: string;
-  /** Subjects; absent: all. */
+  /** Subjects that may be published and subscribed to; absent: all. */
   publish?: string[];
   subscribe?: string[];
 }
 
 export interface NatsFixtureOptions {
-  /** Users of the account that holds JetStream; absent: anyone may connect. */
+  /** Users of the account that holds JetStream; absent: anyone may connect, as a user of any name. */
   users?: NatsUser[];
-  /** Adds a system account with user `system`. */
+  /** Adds a system account with user `system`; implies accounts, so name `users` too. */
   systemAccount?: boolean;
-  jetstream?: boolean;
-  /** Bytes; 8 MiB if absent. */
+  /** Largest message in bytes; 8 MiB if absent. */
   maxPayload?: number;
 }
 
-/** A real nats-server of one's own: own port, own directory, nothing left behind. */
+/** A real nats-server of one's own: own port, own JetStream directory, nothing left behind. */
 export interface NatsFixture {
   readonly url: string;
   readonly port: number;
+  /** Of the running server; 0 when there is none. */
+  readonly pid: number;
+  /** Configuration and JetStream data. */
+  readonly dir: string;
+  /** How `user` connects. */
   access(user?: string): NatsAccess;
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
   /** Starts it again on the same port and directory; resolves when it takes connections. */
   start(): Promise<void>;
-  /** SIGSTOP and SIGCONT. */
+  /** Stops it where it stands, with its connections open (SIGSTOP), and lets it go on. */
   pause(): void;
   resume(): void;
   /** Ends the server and removes its directory. */
   close(): Promise<void>;
 }
 
-export declare function startNats(options?: NatsFixtureOptions): Promise<NatsFixture>;
+export class FixtureFailed extends NamedError {
+  constructor(message: string, cause?: unknown) {
+    super('FixtureFailed', message, { cause });
+  }
+}
+
+/** Starts a nats-server with JetStream; `close` it in the test's teardown. */
+export async function startNats(options: NatsFixtureOptions = {}): Promise<NatsFixture> {
+  const dir = await mkdtemp(join(tmpdir(), 'flotilla-nats-'));
+  const server = new NatsServer(dir, options);
+  try {
+    await server.start();
+    return server;
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+class NatsServer implements NatsFixture {
+  readonly dir: string;
+  readonly #options: NatsFixtureOptions;
+  #child: ChildProcess | undefined;
+  #port = 0;
+
+  constructor(dir: string, options: NatsFixtureOptions) {
+    this.dir = dir;
+    this.#options = options;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  get url(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  access(user = 'tester'): NatsAccess {
+    const known = this.#options.users?.find((other) => other.user === user);
+    return { servers: [this.url], user, password: known?.password ?? user };
+  }
+
+  async start(): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      this.#port ||= await freePort();
+      await writeFile(join(this.dir, 'nats.conf'), renderConfig(this.dir, this.#port, this.#options));
+      const child = spawn('nats-server', ['-c', join(this.dir, 'nats.conf')], { stdio: ['ignore', 'ignore', 'pipe'] });
+      let log = '';
+      child.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4000)));
+      this.#child = child;
+      process.once('exit', this.#killNow);
+      if (await listening(child, this.#port)) return;
+      await this.kill();
+      if (!/address already in use/.test(log) || attempt >= 5) throw new FixtureFailed(`nats-server: ${log}`);
+      this.#port = 0;
+    }
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    process.removeListener('exit', this.#killNow);
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    if (!child.kill('SIGKILL')) return;
+    await gone;
+  }
+
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  async close(): Promise<void> {
+    await this.kill();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+
+  /** A test process that dies must not leave its server behind. */
+  readonly #killNow = (): void => void this.#child?.kill('SIGKILL');
+}
+
+function renderConfig(dir: string, port: number, options: NatsFixtureOptions): string {
+  const quote = (text: string): string => JSON.stringify(text);
+  const permissions = (user: NatsUser): string => {
+    const parts = [
+      ...(user.publish ? [`publish: [${user.publish.map(quote).join(', ')}]`] : []),
+      ...(user.subscribe ? [`subscribe: [${user.subscribe.map(quote).join(', ')}]`] : []),
+    ];
+    return parts.length > 0 ? `, permissions: { ${parts.join(', ')} }` : '';
+  };
+  const users = (options.users ?? []).map(
+    (user) => `{ user: ${quote(user.user)}, password: ${quote(user.password ?? user.user)}${permissions(user)} }`,
+  );
+  return [
+    `listen: "127.0.0.1:${port}"`,
+    `max_payload: ${options.maxPayload ?? 8 * 1024 * 1024}`,
+    `jetstream { store_dir: ${quote(join(dir, 'js'))} }`,
+    ...(users.length > 0 || options.systemAccount
+      ? ['accounts {', ` MAIN { jetstream: enabled, users: [${users.join(', ')}] }`]
+      : []),
+    ...(options.systemAccount ? [' SYS { users: [{ user: system, password: system }] }'] : []),
+    ...(users.length > 0 || options.systemAccount ? ['}'] : []),
+    ...(options.systemAccount ? ['system_account: SYS'] : []),
+    '',
+  ].join('\n');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new FixtureFailed('no free port');
+  return address.port;
+}
+
+/** True once the port accepts connections, false when the process ended first. */
+async function listening(child: ChildProcess, port: number): Promise<boolean> {
+  while (child.exitCode === null && child.signalCode === null) {
+    if (await answers(port)) return child.exitCode === null && child.signalCode === null;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return false;
+}
+
+/** A NATS server speaks first: an INFO line. */
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket: Socket = connect(port, '127.0.0.1');
+    const settle = (result: boolean): void => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.once('data', (chunk: Buffer) => settle(chunk.toString().startsWith('INFO')));
+    socket.once('error', () => settle(false));
+    socket.once('close', () => settle(false));
+  });
+}
