@@ -59,3 +59,4 @@ export { FieldSelector, parseFieldSelector } from './selectors.js';
 export { formatLabelSelector, LabelSelector, labelSelectorOf, parseLabelSelector } from './selectors.js';
 export { applyJsonPatch } from './patch/jsonpatch.js';
 export { applyMergePatch, createMergePatch } from './patch/merge.js';
+export { applyStrategicMergePatch } from './patch/strategic.js';
