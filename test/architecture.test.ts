@@ -45,9 +45,11 @@ function importsOf(file: string): Import[] {
   return [...found].map((match) => ({ file: relative(root, file), specifier: match[1] ?? '' }));
 }
 
-const isTest = (file: string): boolean => /\.test\.ts$/.test(file) || /\/(testing|fixtures)\//.test(file);
+const isTest = (file: string): boolean => file.endsWith('.test.ts') || /\/(testing|fixtures)\//.test(file);
 const sourcesOf = (room: string): string[] => sources(join(root, 'packages', room, 'src'));
-const roomsOnDisk = readdirSync(join(root, 'packages')).filter((name) => existsSync(join(root, 'packages', name, 'src')));
+const roomsOnDisk = readdirSync(join(root, 'packages')).filter((name) =>
+  existsSync(join(root, 'packages', name, 'src')),
+);
 
 test('every room stands in the table, and every room of the table stands', (t) => {
   t.deepEqual([...roomsOnDisk].sort(), [...Object.keys(rooms), ...testRooms].sort());
@@ -60,7 +62,8 @@ test('imports point down, never up or across, and only at a room’s front door'
       if (!specifier.startsWith('@flotilla/')) continue;
       const [, target = '', deep] = specifier.split('/');
       if (deep !== undefined) wrong.push(`${file}: deep import ${specifier}`);
-      const allowed = rooms[room]?.includes(target) || (isTest(file) && (testRooms.includes(target) || target in rooms));
+      const allowed =
+        rooms[room]?.includes(target) || (isTest(file) && (testRooms.includes(target) || target in rooms));
       if (!allowed) wrong.push(`${file}: ${room} may not import ${target}`);
     }
   }
@@ -82,7 +85,10 @@ test('relative imports stay inside their room', (t) => {
 
 test('the cellar is pure: no sockets, files, timers, process, wall clock or global randomness', (t) => {
   const impure: [RegExp, string][] = [
-    [/from ['"](?:node:)?(?:fs|net|http|https|http2|dns|dgram|tls|child_process|os|worker_threads|timers)(?:\/[a-z]+)?['"]/, 'a module of the machine'],
+    [
+      /from ['"](?:node:)?(?:fs|net|http|https|http2|dns|dgram|tls|child_process|os|worker_threads|timers)(?:\/[a-z]+)?['"]/,
+      'a module of the machine',
+    ],
     [/\bset(?:Timeout|Interval|Immediate)\s*\(/, 'a timer'],
     [/\bprocess\.(?!env\.NODE_ENV)[a-z]/, 'process'],
     [/\bDate\.now\s*\(|\bnew Date\(\s*\)|\bperformance\.now\s*\(/, 'the wall clock'],

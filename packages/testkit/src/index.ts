@@ -1,1 +1,10 @@
 export { FixtureFailed, type NatsFixture, type NatsFixtureOptions, type NatsUser, startNats } from './nats.js';
+export {
+  type ClusterOptions,
+  type CommandResult,
+  eventually,
+  execute,
+  findKubectl,
+  freePorts,
+  TestCluster,
+} from './cluster.js';

@@ -26,6 +26,8 @@ export interface ServiceStatus {
   rss?: number;
   /** Milliseconds since its process started. */
   age?: number;
+  /** Milliseconds from its process's start to ready, the last time. */
+  readyMs?: number;
   lastExit?: string;
 }
 
@@ -44,6 +46,7 @@ export class Service {
   #restarts = 0;
   #failures = 0;
   #startedAt = 0;
+  #readyMs: number | undefined;
   #lastExit: string | undefined;
   #timer: Timer | undefined;
   #ready = deferred<void>();
@@ -138,6 +141,7 @@ export class Service {
       restarts: this.#restarts,
       rss: stat?.rss,
       age: stat ? this.#clock.monotonic() - this.#startedAt : undefined,
+      readyMs: this.#readyMs,
       lastExit: this.#lastExit,
     };
   }
@@ -150,6 +154,7 @@ export class Service {
 
   #onReady(child: ChildProcess): void {
     if (this.#child !== child || this.#state !== 'starting') return;
+    this.#readyMs = Math.round(this.#clock.monotonic() - this.#startedAt);
     this.#set('ready');
     this.#ready.resolve();
   }
