@@ -1,0 +1,48 @@
+import { type ServiceView, usableEndpoints } from './model.js';
+
+export interface Backend {
+  ip: string;
+  port: number;
+}
+
+/** One TCP listener that the machine should have for a service port. */
+export interface WantedListener {
+  address: string;
+  port: number;
+  /** `namespace/name:port`, for logs. */
+  owner: string;
+  backends: readonly Backend[];
+  affinitySeconds?: number;
+}
+
+/** The listeners that serve `services`, by `address:port`. The first service of a port in order of name has it. */
+export function wantedListeners(
+  services: Iterable<ServiceView>,
+  node: { hostAddress: string; nodeIP: string },
+): Map<string, WantedListener> {
+  const wanted = new Map<string, WantedListener>();
+  const ordered = [...services].sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
+  for (const service of ordered) {
+    const usable = usableEndpoints(service.endpoints);
+    for (const port of service.ports) {
+      if (port.protocol !== 'TCP') continue;
+      const backends = usable.flatMap(({ ip, ports }) =>
+        ports[port.name] === undefined ? [] : [{ ip, port: ports[port.name]! }],
+      );
+      const add = (address: string, number: number | undefined): void => {
+        const key = `${address}:${number}`;
+        if (number === undefined || wanted.has(key)) return;
+        const listener = { address, port: number, owner: `${service.namespace}/${service.name}:${port.port}`, backends };
+        wanted.set(
+          key,
+          service.affinitySeconds === undefined ? listener : { ...listener, affinitySeconds: service.affinitySeconds },
+        );
+      };
+      if (service.clusterIP !== undefined) add(service.clusterIP, port.port);
+      add(node.hostAddress, port.hostPort);
+      add(node.hostAddress, port.nodePort);
+      add(node.nodeIP, port.nodePort);
+    }
+  }
+  return wanted;
+}
