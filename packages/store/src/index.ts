@@ -13,4 +13,4 @@ export type {
   WriteResult,
 } from './port.js';
 export { MemoryStore } from './memory.js';
-export type { JetStreamStore, JetStreamStoreOptions } from './signatures.js';
+export { JetStreamStore, type JetStreamStoreOptions } from './jetstream/store.js';
