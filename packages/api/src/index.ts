@@ -10,6 +10,23 @@ export type * as networking from './gen/networking-v1.js';
 export type * as runtime from './gen/runtime.js';
 export type * as storage from './gen/storage-v1.js';
 export * from './resources.js';
+export { decodeJson, type Decoded, JsonDecodeError } from './schema/decode-json.js';
+export { decodeProtobuf } from './schema/decode-protobuf.js';
+export { decodeJsonText, type FieldValidation, parseJson, strictError } from './schema/decode-text.js';
+export { duplicateFields } from './schema/duplicates.js';
+export { encodeJson } from './schema/encode-json.js';
+export { encodeProtobuf } from './schema/encode-protobuf.js';
+export {
+  decodeProtobufObject,
+  decodeUnknown,
+  encodeProtobufObject,
+  encodeUnknown,
+  encodeWatchFrame,
+} from './schema/envelope.js';
+export { type Envelope, hasProtobufMagic, protobufMediaType } from './schema/envelope.js';
+export { ProtobufError } from './schema/protobuf-reader.js';
+export { ScalarError } from './schema/scalars.js';
+export { fieldAt, fieldOf, type PatchRule, patchRuleOf } from './schema/traverse.js';
 export { type FieldSpec, fieldSchema, type MessageSpec, messageSchema } from './schema/graph.js';
 export { isJsonObject, type JsonObject, type JsonValue } from './schema/json.js';
 export { schemaIds, schemaOf, UnknownSchemaError } from './schema/tables.js';
@@ -60,3 +77,4 @@ export { formatLabelSelector, LabelSelector, labelSelectorOf, parseLabelSelector
 export { applyJsonPatch } from './patch/jsonpatch.js';
 export { applyMergePatch, createMergePatch } from './patch/merge.js';
 export { applyStrategicMergePatch } from './patch/strategic.js';
+export { fieldsOf, supportedFieldSelector } from './fields.js';

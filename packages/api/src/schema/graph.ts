@@ -69,6 +69,7 @@ class LazyField implements FieldSchema {
   readonly required: boolean;
   readonly always: boolean;
   readonly omitZero: boolean;
+  readonly stringType: string | undefined;
   readonly values: readonly string[] | undefined;
   readonly open: boolean;
   readonly patchStrategy: readonly string[];
@@ -92,6 +93,7 @@ class LazyField implements FieldSchema {
     this.required = spec.required ?? false;
     this.always = spec.always ?? false;
     this.omitZero = spec.omitZero ?? false;
+    this.stringType = spec.stringType;
     this.values = spec.values;
     this.open = spec.open ?? false;
     this.patchStrategy = spec.patchStrategy ?? [];

@@ -53,7 +53,8 @@ function readField(line: string): FieldSchema {
   const cardinality = typeText.startsWith('*') ? 'list' : typeText.startsWith('%') ? 'map' : 'single';
   const type = cardinality === 'single' ? typeText : typeText.slice(1);
   const pairs = pairsOf(words);
-  const named = pairs.has('is') ? strings[pairs.get('is')!] : undefined;
+  const stringId = pairs.get('is');
+  const named = stringId === undefined ? undefined : strings[stringId];
   const fallback = pairs.get('default');
   return fieldSchema({
     name,
@@ -65,6 +66,7 @@ function readField(line: string): FieldSchema {
     required: flags.includes('r'),
     always: flags.includes('a'),
     omitZero: flags.includes('z'),
+    stringType: stringId === undefined ? undefined : goName(stringId),
     values: named?.replace(/^\?/, '').split('|'),
     open: named === undefined || named.startsWith('?'),
     patchStrategy: pairs.get('patch')?.split(',') ?? [],
@@ -77,6 +79,12 @@ function readField(line: string): FieldSchema {
     maximum: numberOf(pairs.get('max')),
     ...(type.includes('.') ? { message: () => schemaOf(type) } : {}),
   });
+}
+
+/** `core.Protocol` is `v1.Protocol` in Go, `autoscalingV2.X` is `v2.X`. */
+function goName(id: string): string {
+  const [module = '', name = ''] = id.split('.');
+  return `v${/V(\w+)$/.exec(module)?.[1] ?? '1'}.${name}`;
 }
 
 function numberOf(text: string | undefined): number | undefined {

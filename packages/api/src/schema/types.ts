@@ -54,6 +54,8 @@ export interface FieldSchema {
   readonly always: boolean;
   /** A struct or time that JSON leaves out when it is zero. */
   readonly omitZero: boolean;
+  /** Go's name of a named string: `v1.Protocol`. */
+  readonly stringType: string | undefined;
   /** The values a named string knows; when `open`, others are accepted too. */
   readonly values: readonly string[] | undefined;
   readonly open: boolean;
