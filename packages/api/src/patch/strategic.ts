@@ -57,6 +57,7 @@ function strategyOf(field: FieldSchema | undefined): Strategy {
 }
 
 function mergeMap(original: JsonObject, patch: JsonObject, fields: Lookup): JsonObject {
+  if (patch[directive] === 'merge') delete patch[directive];
   if (Object.hasOwn(patch, directive)) return applyDirective(patch);
   applyRetainKeys(original, patch);
   applyElementOrders(original, patch, fields);
@@ -75,7 +76,6 @@ function applyDirective(patch: JsonObject): JsonObject {
     return patch;
   }
   if (kind === 'delete') return {};
-  if (kind === 'merge') throw badRequest('merging lists cannot yet be specified in the patch');
   throw unprocessable(`unknown patch type: ${JSON.stringify(kind)} in map: ${JSON.stringify(patch)}`);
 }
 
