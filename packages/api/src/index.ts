@@ -78,3 +78,5 @@ export { applyJsonPatch } from './patch/jsonpatch.js';
 export { applyMergePatch, createMergePatch } from './patch/merge.js';
 export { applyStrategicMergePatch } from './patch/strategic.js';
 export { fieldsOf, supportedFieldSelector } from './fields.js';
+export { setDefaults } from './defaults/index.js';
+export { type ImageReference, imageTag, parseImage } from './images.js';
