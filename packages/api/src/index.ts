@@ -80,3 +80,4 @@ export { applyStrategicMergePatch } from './patch/strategic.js';
 export { fieldsOf, supportedFieldSelector } from './fields.js';
 export { setDefaults } from './defaults/index.js';
 export { type ImageReference, imageTag, parseImage } from './images.js';
+export { validateCreate, validateStatusUpdate, validateUpdate } from './validation/index.js';
