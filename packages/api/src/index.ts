@@ -12,7 +12,6 @@ export type * as storage from './gen/storage-v1.js';
 export * from './resources.js';
 export { decodeJson, type Decoded, JsonDecodeError } from './schema/decode-json.js';
 export { decodeProtobuf } from './schema/decode-protobuf.js';
-export { decodeJsonText, type FieldValidation, parseJson, strictError } from './schema/decode-text.js';
 export { duplicateFields } from './schema/duplicates.js';
 export { encodeJson } from './schema/encode-json.js';
 export { encodeProtobuf } from './schema/encode-protobuf.js';

@@ -103,16 +103,15 @@ function decodeMessage(run: Run, schema: MessageSchema, value: JsonValue): JsonV
     case 'json':
       return value;
     case 'intOrString':
-      return decodeIntOrString(value);
+      return decodeIntOrString(run, value);
     case 'quantity':
-      if (typeof value === 'number') return scalar(() => canonicalAmount(String(value)));
-      return decodeText(value, canonicalAmount);
+      return scalar(() => canonicalAmount(typeof value === 'string' ? value : JSON.stringify(value)));
     case 'time':
-      return decodeText(value, canonicalTime);
+      return decodeText(run, value, canonicalTime);
     case 'microTime':
-      return decodeText(value, canonicalMicroTime);
+      return decodeText(run, value, canonicalMicroTime);
     case 'duration':
-      return decodeText(value, (text) => formatNanos(parseNanos(text)));
+      return decodeText(run, value, (text) => formatNanos(parseNanos(text)));
   }
 }
 
@@ -185,7 +184,7 @@ function decodeOne(run: Run, field: FieldSchema, value: JsonValue): JsonValue {
     case 'message':
       return decodeMessage(run, field.message!, value);
     case 'string':
-      if (typeof value !== 'string') throw run.mismatch(value, elementType(field));
+      if (typeof value !== 'string') throw run.mismatch(value, field.stringType ?? 'string');
       return value;
     case 'bool':
       if (typeof value !== 'boolean') throw run.mismatch(value, 'bool');
@@ -205,10 +204,6 @@ function decodeOne(run: Run, field: FieldSchema, value: JsonValue): JsonValue {
   }
 }
 
-function elementType(field: FieldSchema): string {
-  return field.stringType ?? 'string';
-}
-
 /** Custom resources are not Go structs upstream: types are validation's business, here only unknown fields go. */
 function decodeCustom(run: Run, field: FieldSchema, value: JsonValue): JsonValue {
   const message = field.message;
@@ -218,15 +213,15 @@ function decodeCustom(run: Run, field: FieldSchema, value: JsonValue): JsonValue
   return decodeMessage(run, message, value);
 }
 
-function decodeIntOrString(value: JsonValue): JsonValue {
+function decodeIntOrString(run: Run, value: JsonValue): JsonValue {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' && (value | 0) === value) return value;
-  throw new JsonDecodeError(`json: cannot unmarshal ${describe(value)} into Go value of type int32`);
+  throw run.mismatch(value, 'int32');
 }
 
-function decodeText(value: JsonValue, canonical: (text: string) => string): string {
+function decodeText(run: Run, value: JsonValue, canonical: (text: string) => string): string {
   if (typeof value === 'string') return scalar(() => canonical(value));
-  throw new JsonDecodeError(`json: cannot unmarshal ${describe(value)} into Go value of type string`);
+  throw run.mismatch(value, 'string');
 }
 
 function scalar(read: () => string): string {

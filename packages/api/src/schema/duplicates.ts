@@ -1,13 +1,40 @@
 import { pathText } from './decode-json.js';
+import type { FieldSchema, MessageSchema } from './types.js';
 
 /**
  * Finds members that a JSON text gives twice in one object, in upstream's words: `duplicate field "spec.replicas"`.
- * `JSON.parse` silently keeps the last one, so this reads the text again. The text must be valid JSON.
+ * `JSON.parse` silently keeps the last one, so this reads the text again. With a schema only declared fields count, as
+ * Go's decoder does not see the rest. The text must be valid JSON.
  */
-export function duplicateFields(text: string): string[] {
+export function duplicateFields(text: string, schema?: MessageSchema): string[] {
   const scan = new Scan(text);
-  scan.value();
+  scan.value(schema === undefined ? anywhere : { message: schema });
   return [...new Set(scan.found)];
+}
+
+/** What a value is: an object of a message, or all that a field holds; nothing where the schema ends. */
+interface Place {
+  readonly everything?: boolean;
+  readonly message?: MessageSchema | undefined;
+  readonly field?: FieldSchema | undefined;
+}
+
+const nowhere: Place = {};
+const anywhere: Place = { everything: true };
+
+function placeOf(field: FieldSchema | undefined): Place {
+  return field?.cardinality === 'single' ? { message: field.message } : { field };
+}
+
+/** Where the member of an object at `place` is. */
+function memberOf(place: Place, name: string): Place {
+  if (place.everything) return place;
+  if (place.field?.cardinality === 'map') return { message: place.field.message };
+  return place.message?.form === 'struct' ? placeOf(place.message.properties.get(name)) : nowhere;
+}
+
+function isDeclared(place: Place, name: string): boolean {
+  return place.everything || place.field?.cardinality === 'map' || (place.message?.properties.has(name) ?? false);
 }
 
 const QUOTE = 34;
@@ -23,13 +50,13 @@ class Scan {
     this.#text = text;
   }
 
-  value(): void {
+  value(place: Place): void {
     this.#space();
     switch (this.#text[this.#at]) {
       case '{':
-        return this.#object();
+        return this.#object(place);
       case '[':
-        return this.#array();
+        return this.#array(place);
       case '"':
         this.#string();
         return;
@@ -38,24 +65,29 @@ class Scan {
     }
   }
 
-  #object(): void {
+  #object(place: Place): void {
     const seen = new Set<string>();
     for (let first = true; this.#more('}', first); first = false) {
       const name = this.#string();
       this.#space();
       this.#at++;
       this.#path.push(name);
-      if (seen.has(name)) this.found.push(`duplicate field ${JSON.stringify(pathText(this.#path))}`);
+      if (seen.has(name) && isDeclared(place, name)) this.#report();
       seen.add(name);
-      this.value();
+      this.value(memberOf(place, name));
       this.#path.pop();
     }
   }
 
-  #array(): void {
+  #report(): void {
+    this.found.push(`duplicate field ${JSON.stringify(pathText(this.#path))}`);
+  }
+
+  #array(place: Place): void {
+    const element = place.everything ? place : place.field === undefined ? nowhere : { message: place.field.message };
     for (let i = 0; this.#more(']', i === 0); i++) {
       this.#path.push(i);
-      this.value();
+      this.value(element);
       this.#path.pop();
     }
   }

@@ -42,7 +42,8 @@ export class ProtobufWriter {
     let rest = BigInt.asUintN(64, value);
     for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
     bytes.push(Number(rest));
-    this.#buffer.set(bytes, this.#reserve(bytes.length));
+    const at = this.#reserve(bytes.length);
+    this.#buffer.set(bytes, at);
   }
 
   double(value: number): void {
@@ -65,9 +66,11 @@ export class ProtobufWriter {
   }
 
   raw(value: Uint8Array): void {
-    this.#buffer.set(value, this.#reserve(value.length));
+    const at = this.#reserve(value.length);
+    this.#buffer.set(value, at);
   }
 
+  /** May replace the buffer: call it before touching that. */
   #reserve(length: number): number {
     if (length > this.#at) this.#grow(length);
     this.#at -= length;

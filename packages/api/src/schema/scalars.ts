@@ -83,7 +83,9 @@ export function canonicalBase64(text: string): string {
   const body = wrong < 0 ? dense.length : wrong;
   const padding = dense.slice(body);
   if (dense.length % 4 === 0 && /^={0,2}$/.test(padding)) return dense;
-  throw new ScalarError(`illegal base64 data at input byte ${padding.startsWith('=') ? dense.length : body}`);
+  // Go blames the foreign character, or the start of the group that is too short.
+  const at = padding === '' || padding.startsWith('=') ? body - (body % 4) : body;
+  throw new ScalarError(`illegal base64 data at input byte ${at}`);
 }
 
 const units: ReadonlyArray<readonly [string, bigint]> = [
