@@ -15,7 +15,7 @@ export function commandLine(
 }
 
 /** `${node}` is Node's own binary, `${image}` the image's directory. */
-export function expandWord(word: string, image: { dir: string }, node: string): string {
+export function expandWord(word: string, image: { dir: string }, node = process.execPath): string {
   return word.replaceAll('${node}', node).replaceAll('${image}', image.dir);
 }
 

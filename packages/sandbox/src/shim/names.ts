@@ -1,6 +1,6 @@
 // The default export is the module object itself, which programs share; named imports would be copies.
 import dnsModule, { type LookupAddress, type LookupOptions, type Resolver } from 'node:dns';
-import { isIP } from 'node:net';
+import { parseIPv4 } from '../network/ipam.js';
 import { replace } from './replace.js';
 import type { ShimSettings } from './settings.js';
 
@@ -25,7 +25,7 @@ export function candidates(name: string, dns: Pick<Dns, 'domain' | 'searches' | 
 const patience = { tries: 20, wait: 100 };
 
 export function patchNames(network: NonNullable<ShimSettings['network']>, dns: Dns): void {
-  dnsModule.setServers([dns.server]);
+  resolveThere(dns.server);
   let resolver: Resolver | undefined;
 
   const ask = (names: string[], tries: number, found: (addresses: string[] | undefined) => void): void => {
@@ -48,7 +48,7 @@ export function patchNames(network: NonNullable<ShimSettings['network']>, dns: D
       const done = (typeof options === 'function' ? options : callback) as Callback;
       const asks = lookupOptions(options);
       const own = hostname === network.hostname;
-      const names = typeof hostname === 'string' && !isIP(hostname) ? candidates(hostname, dns) : [];
+      const names = typeof hostname === 'string' && !isAddress(hostname) ? candidates(hostname, dns) : [];
       const viaHost = (): void => void Reflect.apply(original, dnsModule, [hostname, options, callback]);
       if (typeof done !== 'function' || asks === undefined || (!own && names.length === 0) || isLocal(hostname)) {
         return viaHost();
@@ -75,6 +75,34 @@ export function patchNames(network: NonNullable<ShimSettings['network']>, dns: D
       });
     return lookup as typeof dnsModule.promises.lookup;
   });
+}
+
+/** The `resolve…` functions ask the node's server. Set on first use, as c-ares takes milliseconds to begin. */
+function resolveThere(server: string): void {
+  let set = false;
+  for (const target of [dnsModule, dnsModule.promises]) {
+    for (const [name, original] of Object.entries(target) as [string, unknown][]) {
+      if (typeof original !== 'function' || !/^(resolve|reverse)/.test(name)) continue;
+      const first = function (this: unknown, ...args: unknown[]): unknown {
+        if (!set) dnsModule.setServers([server]);
+        set = true;
+        return Reflect.apply(original, this, args);
+      };
+      Reflect.set(target, name, first);
+    }
+  }
+  // Who chooses servers has chosen.
+  for (const target of [dnsModule, dnsModule.promises]) {
+    replace(target, 'setServers', (original) => (servers) => {
+      set = true;
+      original(servers);
+    });
+  }
+}
+
+/** `net.isIP` without loading `net`. */
+function isAddress(text: string): boolean {
+  return parseIPv4(text) !== undefined || text.includes(':');
 }
 
 function isLocal(hostname: string): boolean {

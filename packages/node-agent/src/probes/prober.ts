@@ -1,0 +1,104 @@
+import type { core } from '@flotilla/api';
+import type { Clock, Timer } from '@flotilla/base';
+import type { ProbeResult } from './check.js';
+import { count, eagerDelay, freshTally, type Tally } from './tally.js';
+
+export type ProbeKind = 'startup' | 'readiness' | 'liveness';
+
+export interface ProberOptions {
+  kind: ProbeKind;
+  probe: core.Probe;
+  /** When the container's run began, milliseconds since the epoch. */
+  startedAt: number;
+  clock: Clock;
+  check: (timeoutMs: number) => Promise<ProbeResult>;
+  /** A regular try failed. */
+  onFailure: (output: string) => void;
+  /** A threshold was reached. */
+  onVerdict: (success: boolean, output: string) => void;
+}
+
+/**
+ * Probes one container every period. Until something answers for the first time, startup and readiness probes are also
+ * tried in between, soon after the start and after every `hint`: such extra tries can only succeed, as their failures
+ * do not count towards the threshold. So a container is ready when it is, not up to a period later.
+ */
+export class Prober {
+  readonly #options: ProberOptions;
+  readonly #periodMs: number;
+  #tally: Tally = freshTally;
+  #nextRegular: number;
+  #tries = 0;
+  #timer: Timer | undefined;
+  #busy = false;
+  #hinted = false;
+  #stopped = false;
+
+  constructor(options: ProberOptions) {
+    this.#options = options;
+    this.#periodMs = (options.probe.periodSeconds ?? 10) * 1000;
+    this.#nextRegular = options.startedAt + (options.probe.initialDelaySeconds ?? 0) * 1000;
+    this.#schedule();
+  }
+
+  /** Something changed in the pod, e.g. a port was opened: a good moment to try. */
+  hint(): void {
+    this.#hinted = true;
+    this.#tries = 0;
+    if (this.#eager() && !this.#busy && this.#begun()) this.#plan(0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  #begun(): boolean {
+    const { probe, startedAt, clock } = this.#options;
+    return clock.now() >= startedAt + (probe.initialDelaySeconds ?? 0) * 1000;
+  }
+
+  #eager(): boolean {
+    return this.#options.kind !== 'liveness' && this.#tally.outcome !== true;
+  }
+
+  #schedule(): void {
+    const now = this.#options.clock.now();
+    const regular = Math.max(0, this.#nextRegular - now);
+    if (!this.#eager() || !this.#begun()) return this.#plan(regular);
+    const soon = this.#hinted ? 1 : eagerDelay(this.#tries, this.#periodMs);
+    this.#hinted = false;
+    this.#plan(Math.min(regular, soon));
+  }
+
+  #plan(ms: number): void {
+    if (this.#stopped) return;
+    this.#timer?.cancel();
+    this.#timer = this.#options.clock.after(ms, () => void this.#try());
+  }
+
+  async #try(): Promise<void> {
+    const { check, clock, probe } = this.#options;
+    const regular = clock.now() >= this.#nextRegular;
+    if (regular) this.#nextRegular = clock.now() + this.#periodMs;
+    this.#busy = true;
+    this.#tries++;
+    const result = await check((probe.timeoutSeconds ?? 1) * 1000);
+    this.#busy = false;
+    if (this.#stopped) return;
+    this.#judge(result, regular);
+    this.#schedule();
+  }
+
+  #judge({ success, output }: ProbeResult, regular: boolean): void {
+    const { onFailure, onVerdict, probe } = this.#options;
+    if (!success && !regular) return;
+    if (!success) onFailure(output);
+    const { tally, verdict } = count(this.#tally, success, {
+      success: probe.successThreshold ?? 1,
+      failure: probe.failureThreshold ?? 3,
+    });
+    this.#tally = tally;
+    if (verdict !== undefined) onVerdict(verdict, output);
+  }
+}
