@@ -30,7 +30,7 @@ export async function generate({ root, quiet }) {
       .map((name) => ({ name: `${dir}/${name}`, text: readFileSync(join(root, 'proto', dir, name), 'utf8') })),
   );
   const stamp = join(out, 'inputs.sha256');
-  const digest = digestOf(files);
+  const digest = digestOf(files, join(root, 'packages/api/src/openapi'));
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
   const { default: protobuf } = await import('protobufjs');
   const model = readModel(files.map((file) => readFile(protobuf, file)));
@@ -39,14 +39,16 @@ export async function generate({ root, quiet }) {
   for (const [name, messages] of model.modules) writeFileSync(join(out, `${name}.ts`), typesOf(name, messages));
   writeFileSync(join(out, 'tables.ts'), tablesOf(model));
   writeFileSync(join(out, 'resources.ts'), resourcesOf(model));
-  writeFileSync(join(out, 'docs.ts'), docsOf(model));
+  writeFileSync(join(out, 'docs.ts'), docsOf(model, digest));
   writeFileSync(stamp, digest);
   if (!quiet) console.log(`api: generated ${model.messages.size} types from ${files.length} files`);
 }
 
-function digestOf(files) {
+/** Of all that shapes the output or the OpenAPI documents, whose cache key at clients the digest is. */
+function digestOf(files, openapi) {
   const hash = createHash('sha256').update(readFileSync(fileURLToPath(import.meta.url)));
   for (const file of files) hash.update(file.name).update('\0').update(file.text).update('\0');
+  for (const name of readdirSync(openapi).sort()) hash.update(readFileSync(join(openapi, name)));
   return hash.digest('hex');
 }
 
@@ -313,12 +315,18 @@ function resourceRow(message, resource, version) {
   };
 }
 
-function docsOf(model) {
+function docsOf(model, digest) {
   const rows = [];
   for (const message of model.messages.values()) {
     if (message.doc) rows.push([idOf(message), message.doc]);
     for (const field of message.fields) if (field.doc) rows.push([`${idOf(message)}.${field.name}`, field.doc]);
   }
   const lines = rows.map(([key, doc]) => `  ${JSON.stringify(key)}: ${JSON.stringify(doc.replaceAll('\n', ' '))},`);
-  return `${HEADER}\nexport const docs: Readonly<Record<string, string>> = {\n${lines.join('\n')}\n};\n`;
+  return [
+    HEADER,
+    '/** Message, or message and field → its description. */',
+    `export const docs: Readonly<Record<string, string>> = {\n${lines.join('\n')}\n};\n`,
+    '/** Changes with every change of the declarations. */',
+    `export const declarationsHash = '${digest}';\n`,
+  ].join('\n');
 }

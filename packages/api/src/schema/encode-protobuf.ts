@@ -26,12 +26,12 @@ function writeMessage(writer: ProtobufWriter, schema: MessageSchema, value: Json
     case 'intOrString':
       return writeIntOrString(writer, value);
     case 'quantity':
-      return writeText(writer, 1, String(value));
+      return writeText(writer, 1, textOf(value));
     case 'time':
     case 'microTime':
-      return writeTime(writer, schema.form, String(value));
+      return writeTime(writer, schema.form, textOf(value));
     case 'duration':
-      writer.bigint64(parseNanos(String(value)));
+      writer.bigint64(parseNanos(textOf(value)));
       return writer.tag(1, VARINT);
   }
 }
@@ -113,6 +113,11 @@ function writeOne(
       if (!skipEmpty || writer.position > before) close(writer, number, before);
     }
   }
+}
+
+/** These forms are texts in canonical JSON; a quantity that was built in code may be a number. */
+function textOf(value: JsonValue): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function writeText(writer: ProtobufWriter, number: number, text: string): void {

@@ -78,6 +78,7 @@ class LazyField implements FieldSchema {
   readonly listMapKeys: readonly string[];
   readonly mapType: 'atomic' | 'granular' | undefined;
   readonly default: JsonValue | undefined;
+  readonly docKey: string | undefined;
   readonly minimum: number | undefined;
   readonly maximum: number | undefined;
   readonly #resolve: (() => MessageSchema) | undefined;
@@ -102,6 +103,7 @@ class LazyField implements FieldSchema {
     this.listMapKeys = spec.listMapKeys ?? [];
     this.mapType = spec.mapType;
     this.default = spec.default;
+    this.docKey = spec.docKey;
     this.minimum = spec.minimum;
     this.maximum = spec.maximum;
     this.#resolve = spec.message;

@@ -44,11 +44,11 @@ function readMessage(id: string, table: string): MessageSchema {
     preserveUnknown: pairs.has('preserve'),
     atomic: pairs.get('struct') === 'atomic',
     docKey: id,
-    fields: () => lines.map(readField),
+    fields: () => lines.map((line) => readField(id, line)),
   });
 }
 
-function readField(line: string): FieldSchema {
+function readField(owner: string, line: string): FieldSchema {
   const [name = '', number = '0', typeText = '', flags = '-', ...words] = line.split(' ');
   const cardinality = typeText.startsWith('*') ? 'list' : typeText.startsWith('%') ? 'map' : 'single';
   const type = cardinality === 'single' ? typeText : typeText.slice(1);
@@ -75,6 +75,7 @@ function readField(line: string): FieldSchema {
     listMapKeys: pairs.get('keys')?.split(',') ?? [],
     mapType: pairs.get('map') as FieldSchema['mapType'],
     default: fallback === undefined ? undefined : JSON.parse(decodeURIComponent(fallback)),
+    docKey: `${owner}.${name}`,
     minimum: numberOf(pairs.get('min')),
     maximum: numberOf(pairs.get('max')),
     ...(type.includes('.') ? { message: () => schemaOf(type) } : {}),

@@ -66,6 +66,8 @@ export interface FieldSchema {
   readonly listMapKeys: readonly string[];
   readonly mapType: 'atomic' | 'granular' | undefined;
   readonly default: JsonValue | undefined;
+  /** As in a message. */
+  readonly docKey: string | undefined;
   readonly minimum: number | undefined;
   readonly maximum: number | undefined;
 }
