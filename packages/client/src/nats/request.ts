@@ -1,0 +1,100 @@
+import { type Clock, deferred } from '@flotilla/base';
+import { nuid } from 'nats';
+import { type ApiRequest, type ApiResponse, TransportError } from '../transport.js';
+import { isNoResponders, type Link } from './link.js';
+import { fromHeaders, h, PartAssembly, partSize, requestHeaders, split, toHeaders } from './wire.js';
+
+/** Silence after which the server is asked whether it still works on a request, and how often then. */
+const probeEveryMs = 1000;
+/** Probes in a row without an answer after which the server counts as hung. */
+const maxSilentProbes = 5;
+
+export interface RequestOptions {
+  link: Link;
+  clock: Clock;
+  identity: string;
+  subject: string;
+  /** Longest time for one request, milliseconds. */
+  timeoutMs: number;
+}
+
+/**
+ * One API request over NATS. Rejects with `TransportError` as soon as it is known that no answer will come: nobody
+ * listens, the connection is lost, the server has died meanwhile (it is asked every second) or hangs.
+ */
+export function natsRequest(options: RequestOptions, request: ApiRequest, signal?: AbortSignal): Promise<ApiResponse> {
+  const { link, clock, subject } = options;
+  if (signal?.aborted) return Promise.reject(signal.reason as Error);
+  if (!link.up) return Promise.reject(new TransportError('unavailable', 'the NATS connection is down'));
+  const result = deferred<ApiResponse>();
+  const answer = new PartAssembly();
+  const bodyParts = split(request.body ?? new Uint8Array(), Math.min(partSize, link.maxBody));
+  const uploadId = bodyParts.length > 1 ? nuid.next() : undefined;
+  let first: Record<string, string> | undefined;
+  let silentProbes = 0;
+
+  const fail = (error: unknown): void => {
+    replies.close();
+    result.reject(error);
+  };
+  const replies = link.expectReplies({
+    onDown: () => fail(new TransportError('disconnected', 'the NATS connection was lost')),
+    onMessage: (msg) => {
+      if (isNoResponders(msg)) {
+        // A probe that finds nobody: the server took the request and is gone. Else nobody ever took it.
+        const code = silentProbes > 0 ? 'disconnected' : 'unavailable';
+        return fail(new TransportError(code, `nobody serves ${subject}`));
+      }
+      const headers = fromHeaders(msg.headers);
+      const status = Number(headers[h.status] ?? 500);
+      silentProbes = 0;
+      if (status === 102) return;
+      if (status === 100) return upload();
+      if (status === 410 && headers[h.probe]) {
+        return fail(new TransportError('disconnected', 'the server was restarted meanwhile'));
+      }
+      first ??= headers;
+      const body = answer.add(headers, msg.data);
+      if (body === 'more') return;
+      if (body === 'broken') return fail(new TransportError('protocol', 'a part of the response is missing'));
+      replies.close();
+      const firstStatus = Number(first[h.status] ?? 500);
+      result.resolve({ status: firstStatus, contentType: first[h.contentType] ?? '', body });
+    },
+  });
+  const upload = (): void => {
+    const to = `stream.${options.identity}.${uploadId}.up`;
+    for (const [i, part] of bodyParts.entries()) {
+      if (i > 0) send(to, part, { [h.part]: String(i), [h.parts]: String(bodyParts.length) });
+    }
+  };
+  const send = (to: string, body: Uint8Array, headers: Record<string, string>): void => {
+    try {
+      link.nc.publish(to, body, { headers: toHeaders(headers), reply: replies.subject });
+    } catch (error) {
+      fail(new TransportError('unavailable', 'cannot publish', error));
+    }
+  };
+  const watch = (): void => {
+    timer = clock.after(probeEveryMs, () => {
+      if (++silentProbes > maxSilentProbes) return fail(new TransportError('timeout', 'the server does not answer'));
+      if (clock.monotonic() > deadline) return fail(new TransportError('timeout', `${options.timeoutMs} ms are over`));
+      send(subject, new Uint8Array(), { [h.probe]: replies.subject });
+      watch();
+    });
+  };
+  const onAbort = (): void => fail(signal!.reason);
+
+  const deadline = clock.monotonic() + options.timeoutMs;
+  let timer = { cancel: (): void => undefined };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  send(subject, bodyParts[0]!, {
+    ...requestHeaders(request),
+    ...(uploadId ? { [h.stream]: uploadId, [h.part]: '0', [h.parts]: String(bodyParts.length) } : {}),
+  });
+  watch();
+  return result.promise.finally(() => {
+    timer.cancel();
+    signal?.removeEventListener('abort', onAbort);
+  });
+}
