@@ -27,7 +27,9 @@ const get = { method: 'GET', path: '/x' } as const;
 
 test('a request arrives as it was sent, from whom the subject says, and its answer comes back', async (t) => {
   const { server, transport } = await setUp(t);
-  serveRequests(server, 'api.*.request', async (r) => answer(JSON.stringify({ ...r, body: r.body.length }), 201), { logger });
+  serveRequests(server, 'api.*.request', async (r) => answer(JSON.stringify({ ...r, body: r.body.length }), 201), {
+    logger,
+  });
   await server.flush();
   const response = await transport.request({
     method: 'POST',
@@ -65,12 +67,9 @@ test('nobody there, a cancelled request, a failing handler', async (t) => {
   const { server, transport } = await setUp(t);
   await t.throwsAsync(transport.request(get), { instanceOf: TransportError, code: 'unavailable' });
   const never = new Promise<ApiResponse>(() => undefined);
-  serveRequests(
-    server,
-    'api.*.request',
-    (r) => (r.path === '/hang' ? never : Promise.reject(new Error('secret'))),
-    { logger },
-  );
+  serveRequests(server, 'api.*.request', (r) => (r.path === '/hang' ? never : Promise.reject(new Error('secret'))), {
+    logger,
+  });
   await server.flush();
   const cancel = new AbortController();
   const hanging = transport.request({ ...get, path: '/hang' }, cancel.signal);
@@ -167,7 +166,11 @@ test('one identity cannot speak as another', async (t) => {
   const nats: NatsFixture = await startNats({
     users: [
       { user: 'apiserver' },
-      { user: 'node-1', publish: ['api.node-1.>', 'stream.node-1.>'], subscribe: ['_INBOX.node-1.>', 'stream.node-1.>'] },
+      {
+        user: 'node-1',
+        publish: ['api.node-1.>', 'stream.node-1.>'],
+        subscribe: ['_INBOX.node-1.>', 'stream.node-1.>'],
+      },
     ],
   });
   t.teardown(() => nats.close());
