@@ -26,6 +26,8 @@ export interface ApiServerOptions {
   https?: { host: string; port: number; tls: { ca: string; cert: string; key: string } };
   /** Absent: no NATS door, and no way to the nodes' agents. */
   nats?: NatsConnection;
+  /** Runs before the doors open, e.g. to make what every cluster has. */
+  prepare?: (request: ApiServer['request']) => Promise<void>;
   /** Besides the server's own. */
   checks?: readonly HealthCheck[];
   clock: Clock;
@@ -63,13 +65,15 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     logger,
     newUid: randomUUID,
   });
+  const request: ApiServer['request'] = (asked) => pipeline.handle(completed(asked));
+  await options.prepare?.(request);
   const natsDoor = nats && openNatsDoor({ nc: nats, pipeline, metrics, logger });
   let httpsDoor: HttpsDoor | undefined;
   if (options.https) httpsDoor = await openHttpsDoor({ ...options.https, pipeline, metrics, logger });
   const expiry = expireEvents({ objects, clock, logger });
   return {
     address: httpsDoor?.address,
-    request: (request) => pipeline.handle(completed(request)),
+    request,
     async stop() {
       expiry.stop();
       await Promise.all([httpsDoor?.stop(), natsDoor?.stop()]);

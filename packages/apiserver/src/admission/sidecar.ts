@@ -1,5 +1,8 @@
 import type { core, meta } from '@flotilla/api';
 
+/** Of the `proxyv2` image; the release of Istio whose behaviour we follow. */
+export const proxyVersion = '1.30.0';
+
 /** What injection needs to know of the mesh. */
 export interface MeshConfig {
   /** E.g. `cluster.local`; also the trust domain and mesh id, as in an Istio default installation. */

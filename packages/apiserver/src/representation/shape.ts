@@ -20,7 +20,7 @@ export function tableOf(
   info: ResourceInfo,
   objects: readonly KubeObject[],
   options: { now: number; version: string; include: IncludeObject; headers?: boolean; metadata?: meta.ListMeta },
-): meta.Table {
+): object {
   const table = tableFor(info, objects, options.now);
   return {
     kind: 'Table',
