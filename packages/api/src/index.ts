@@ -26,6 +26,7 @@ export {
 export { type Envelope, hasProtobufMagic, protobufMediaType } from './schema/envelope.js';
 export { ProtobufError } from './schema/protobuf-reader.js';
 export { ScalarError } from './schema/scalars.js';
+export { structuralErrors } from './schema/structural.js';
 export { fieldAt, fieldOf, type PatchRule, patchRuleOf } from './schema/traverse.js';
 export { type FieldSpec, fieldSchema, type MessageSpec, messageSchema } from './schema/graph.js';
 export { isJsonObject, type JsonObject, type JsonValue } from './schema/json.js';
