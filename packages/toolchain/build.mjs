@@ -6,8 +6,8 @@
 //   4. test/**/*.ts            →   test/dist/**/*.js
 //
 // Usage: node packages/toolchain/build.mjs [--quiet] [--no-bundle] [package ...]
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as esbuild from 'esbuild';
 
@@ -32,6 +32,8 @@ const isSource = (path) => path.endsWith('.ts') && !path.endsWith('.d.ts');
 const packages = readdirSync(join(root, 'packages')).filter((name) => existsSync(join(root, 'packages', name, 'src')));
 const chosen = only.length > 0 ? packages.filter((name) => only.includes(name)) : packages;
 const failures = [];
+/** Bundles smaller than this load fast enough by themselves, bytes. */
+const launcherFrom = 100_000;
 
 async function generate(name) {
   const script = join(root, 'packages', name, 'generate.mjs');
@@ -94,7 +96,20 @@ async function bundleProcesses(name) {
     banner: { js: 'const __flotilla_url=require("node:url").pathToFileURL(__filename).href;' },
     // Optional native or rarely used parts that libraries probe for inside try/catch.
     external: ['bufferutil', 'utf-8-validate'],
+    // The launcher runs bundles as scripts, which have no loader for `import()`: it becomes a require.
+    supported: { 'dynamic-import': false },
   });
+  for (const entry of entries) addLauncher(join(root, 'packages', name, 'dist', 'bin', entry.replace(/\.ts$/, '.cjs')));
+}
+
+/** Puts the code-cache launcher in front of a bundle that is large enough to gain by it. */
+function addLauncher(path) {
+  for (const file of readdirSync(dirname(path))) {
+    if (file.startsWith(`${basename(path, '.cjs')}.bundle.cjs`)) rmSync(join(dirname(path), file));
+  }
+  if (statSync(path).size < launcherFrom) return;
+  renameSync(path, path.replace(/\.cjs$/, '.bundle.cjs'));
+  copyFileSync(join(root, 'packages', 'toolchain', 'launch.cjs'), path);
 }
 
 async function attempt(what, work) {
