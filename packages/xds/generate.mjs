@@ -53,6 +53,9 @@ const roots = {
   'envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto': [
     'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
   ],
+  'envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto': [
+    'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
+  ],
   'envoy/extensions/transport_sockets/tls/v3/tls.proto': [
     'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
     'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',

@@ -114,8 +114,16 @@ export class AdsServerStream {
       return undefined;
     }
     const sent = { version: view.version, nonce: `${view.version}/${++this.#nonces}` };
-    watch.send(sent, carried);
+    if (kind === 'cluster') this.#forgetEndpoints(watch, carried);
+    watch.send(sent, carried, view);
     return { ...sent, kind, typeUrl: typeUrls[kind], resources: [...carried.values()] };
+  }
+
+  /** A client starts a cluster it is given anew without endpoints, whatever it had for an earlier one of that name. */
+  #forgetEndpoints(clusters: Watch, next: ReadonlyMap<string, EncodedResource>): void {
+    const endpoints = this.#watches.get('endpoint');
+    if (!endpoints) return;
+    for (const name of next.keys()) if (!clusters.held.has(name)) endpoints.lose(name);
   }
 
   #leavingClusters(watch: Watch, wanted: ReadonlyMap<string, EncodedResource>): ReadonlyMap<string, EncodedResource> {

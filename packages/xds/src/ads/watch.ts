@@ -51,6 +51,8 @@ export class Watch {
   outstanding: ReadonlyMap<string, EncodedResource> | undefined;
   /** What the client refused: not sent again until something of it has changed. */
   refused: ReadonlyMap<string, EncodedResource> | undefined;
+  /** Names that were answered though nothing of that name should exist: not to be taken for something the client has. */
+  readonly placeholders = new Set<string>();
   /** Names to be answered even when unchanged: a warming cluster waits for its endpoints. */
   readonly owed = new Set<string>();
   /** The whole subscription is new: answer even with nothing. */
@@ -87,6 +89,7 @@ export class Watch {
 
   #forget(name: string): void {
     this.owed.delete(name);
+    this.placeholders.delete(name);
     if (!this.wildcard) this.held.delete(name);
   }
 
@@ -115,10 +118,24 @@ export class Watch {
     if (this.wildcard && this.names.size === 0) return view.all(this.kind);
     const wanted = new Map<string, EncodedResource>(this.wildcard ? view.all(this.kind) : []);
     for (const name of this.names) {
+      // A cluster on its way out keeps its addresses until the client lets go of it: routes may still lead to it.
+      if (this.#isLeft(name, view)) continue;
       const resource = view.find(this.kind, name);
       if (resource) wanted.set(name, resource);
     }
     return wanted;
+  }
+
+  #isLeft(name: string, view: ResourceView): boolean {
+    if (this.kind !== 'endpoint' || view.all(this.kind).has(name)) return false;
+    return this.held.has(name) || (this.placeholders.has(name) && !this.owed.has(name));
+  }
+
+  /** The client has lost what it had of `name`: it is due again. */
+  lose(name: string): void {
+    this.placeholders.delete(name);
+    this.held.delete(name);
+    this.settledAt = undefined;
   }
 
   /** What a response must carry so that the client has `wanted`, or undefined when none is due. */
@@ -139,14 +156,23 @@ export class Watch {
     return changed;
   }
 
-  /** Notes that a response with these resources goes out. */
-  send(sent: Sent, carried: ReadonlyMap<string, EncodedResource>): void {
+  /** Notes that a response with these resources of `view` goes out. */
+  send(sent: Sent, carried: ReadonlyMap<string, EncodedResource>, view: ResourceView): void {
     this.sent = sent;
     this.outstanding = carried;
     this.owesAnswer = false;
     if (isFullState(this.kind)) this.held = new Map(carried);
-    else for (const [name, resource] of carried) this.held.set(name, resource);
+    else for (const [name, resource] of carried) this.#hold(name, resource, view);
     for (const name of carried.keys()) this.owed.delete(name);
+  }
+
+  #hold(name: string, resource: EncodedResource, view: ResourceView): void {
+    if (this.kind === 'endpoint' && !view.all(this.kind).has(name)) {
+      this.placeholders.add(name);
+    } else {
+      this.placeholders.delete(name);
+      this.held.set(name, resource);
+    }
   }
 }
 
