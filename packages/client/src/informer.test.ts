@@ -20,9 +20,9 @@ async function setUp(t: ExecutionContext) {
   });
   const expectSame = (): Promise<void> =>
     until(() => {
-      const cached = informer.list().map((o) => [o.metadata.name, o.metadata.resourceVersion]);
-      const real = [...api.objects.values()].map((o) => [o.metadata.name, o.metadata.resourceVersion]);
-      return JSON.stringify(cached.toSorted()) === JSON.stringify(real.toSorted());
+      const cached = informer.list().map((o) => `${o.metadata.name} ${o.metadata.resourceVersion}`);
+      const real = [...api.objects.values()].map((o) => `${o.metadata.name} ${o.metadata.resourceVersion}`);
+      return cached.toSorted().join() === real.toSorted().join();
     });
   return { ...f, api, server, serving, client, informer, changes, expectSame };
 }

@@ -1,4 +1,4 @@
-import { type core, type KubeObject, configMaps, expired, notFound, StatusError } from '@flotilla/api';
+import { alreadyExists, type core, type KubeObject, configMaps, expired, notFound, StatusError } from '@flotilla/api';
 import { silentLogger } from '@flotilla/base';
 import { type NatsFixture, type NatsFixtureOptions, startNats } from '@flotilla/testkit';
 import type { ExecutionContext } from 'ava';
@@ -107,9 +107,12 @@ export class FakeApi {
   }
 
   #handle(request: ApiRequest): object {
-    const [, , , , , , name] = request.path.split('/');
+    const name = request.path.split('/')[request.path.startsWith('/apis/') ? 7 : 6];
     const body = request.body?.length ? (JSON.parse(Buffer.from(request.body).toString()) as KubeObject) : undefined;
-    if (request.method === 'POST' && body) return this.put(body);
+    if (request.method === 'POST' && body) {
+      if (this.objects.has(body.metadata.name ?? '')) throw alreadyExists(configMaps, body.metadata.name ?? '');
+      return this.put(body);
+    }
     if (name === undefined || name === '') {
       this.asked.list++;
       const items = [...this.objects.values()].map(({ kind: _kind, apiVersion: _version, ...rest }) => rest);

@@ -320,7 +320,7 @@ export class Appender {
 
   /** After losing the log: a message of ours can only be at the sequence that it asked for. */
   async #resolveLost(): Promise<void> {
-    for (const pending of [...this.#inFlight]) {
+    for (const pending of this.#inFlight) {
       const record = await this.#options.log.get(pending.seq).catch(() => undefined);
       if (!record) continue;
       this.#inFlight = this.#inFlight.filter((p) => p !== pending);
