@@ -81,11 +81,7 @@ export class ConfigCache implements ConfigLookup {
     await Promise.all(all.map((informer) => informer.stop()));
   }
 
-  #watch<T extends KubeObject>(
-    cache: Map<string, Informer<T>>,
-    info: ResourceInfo<T>,
-    namespace: string,
-  ): Informer<T> {
+  #watch<T extends KubeObject>(cache: Map<string, Informer<T>>, info: ResourceInfo<T>, namespace: string): Informer<T> {
     const { client, clock, random, logger } = this.#options;
     const scope = namespace === '' ? {} : { namespace };
     const informer = new Informer<T>(client, info, { ...scope, clock, random, logger });

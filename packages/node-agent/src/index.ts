@@ -1,1 +1,1 @@
-export {};
+export { dnsPort, startAgent } from './agent.js';

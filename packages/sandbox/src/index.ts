@@ -1,5 +1,20 @@
-export { type ContainerProcess, type ExitStatus, type ProcessDriver, processDriver, type ProcessSpec, StartError } from './process/driver.js';
-export { findTagged, isAlive, killTagged, type ProcessIdentity, type ProcessUsage, readStat, sendSignal } from './process/procfs.js';
+export {
+  type ContainerProcess,
+  type ExitStatus,
+  type ProcessDriver,
+  processDriver,
+  type ProcessSpec,
+  StartError,
+} from './process/driver.js';
+export {
+  findTagged,
+  isAlive,
+  killTagged,
+  type ProcessIdentity,
+  type ProcessUsage,
+  readStat,
+  sendSignal,
+} from './process/procfs.js';
 export { StraySweeper } from './process/sweeper.js';
 export { ContainerLog, defaultLogLimits, type LogLimits, removeLog } from './logs/container-log.js';
 export { type LogReadOptions, readLog } from './logs/read.js';
@@ -16,4 +31,11 @@ export { commandLine, expandWord, imageEnv } from './images/command.js';
 export { type ImageName, parseImageName } from './images/name.js';
 export { type Payload, writeAtomic } from './volumes/atomic.js';
 export { type MountMapping, mapPath, mapText, orderMappings } from './volumes/mapping.js';
-export { configMapEntries, keyedPayload, type KeyToPath, mergePayloads, type PayloadProblem, secretEntries } from './volumes/payload.js';
+export {
+  configMapEntries,
+  keyedPayload,
+  type KeyToPath,
+  mergePayloads,
+  type PayloadProblem,
+  secretEntries,
+} from './volumes/payload.js';

@@ -24,13 +24,13 @@ export interface EnvProblem {
 type Found = { value: string | undefined } | EnvProblem;
 
 /** The environment that the pod's author means the container to have; `$(NAME)` refers to what comes before. */
-export function buildEnv(container: core.Container, context: EnvContext): Record<string, string> | EnvProblem {
+export function buildEnv(container: core.Container, context: EnvContext): { env: Record<string, string> } | EnvProblem {
   const env: Record<string, string> = { ...context.image, ...context.services };
   const namespace = context.pod.metadata.namespace ?? '';
   for (const source of container.envFrom ?? []) {
     const entries = fromSource(source, namespace, context);
     if ('problem' in entries) return entries;
-    for (const [key, value] of Object.entries(entries)) env[(source.prefix ?? '') + key] = value;
+    for (const [key, value] of Object.entries(entries.env)) env[(source.prefix ?? '') + key] = value;
   }
   // Services are known to `$(…)` as well, as upstream has it.
   for (const variable of container.env ?? []) {
@@ -40,27 +40,27 @@ export function buildEnv(container: core.Container, context: EnvContext): Record
     if ('problem' in found) return found;
     if (found.value !== undefined) env[variable.name] = found.value;
   }
-  return env;
+  return { env };
 }
 
 function fromSource(
   source: core.EnvFromSource,
   namespace: string,
   lookup: ConfigLookup,
-): Record<string, string> | EnvProblem {
+): { env: Record<string, string> } | EnvProblem {
   if (source.configMapRef) {
     const { name = '', optional } = source.configMapRef;
     const object = lookup.configMap(namespace, name);
-    if (!object) return optional ? {} : { problem: `configmap "${name}" not found` };
-    return { ...object.data };
+    if (!object) return optional ? { env: {} } : { problem: `configmap "${name}" not found` };
+    return { env: { ...object.data } };
   }
   if (source.secretRef) {
     const { name = '', optional } = source.secretRef;
     const object = lookup.secret(namespace, name);
-    if (!object) return optional ? {} : { problem: `secret "${name}" not found` };
-    return Object.fromEntries([...secretEntries(object)].map(([key, bytes]) => [key, text(bytes)]));
+    if (!object) return optional ? { env: {} } : { problem: `secret "${name}" not found` };
+    return { env: Object.fromEntries([...secretEntries(object)].map(([key, bytes]) => [key, text(bytes)])) };
   }
-  return {};
+  return { env: {} };
 }
 
 function fromRef(source: core.EnvVarSource, container: string, namespace: string, context: EnvContext): Found {

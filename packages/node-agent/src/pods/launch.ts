@@ -18,6 +18,7 @@ import { expand } from '../env/expand.js';
 import { serviceEnv } from '../env/services.js';
 import { mountsOf } from '../volumes/volumes.js';
 import { type NodeContext, podUidTag } from './node.js';
+import { defaultTerminationLog, terminationLog } from './termination-message.js';
 
 /** How a container's program is run: kept beside it, for commands that join it later. */
 export interface Launch {
@@ -38,12 +39,6 @@ export interface LaunchContext {
   runDir: string;
 }
 
-export const defaultTerminationLog = '/dev/termination-log';
-
-export function terminationLog(runDir: string): string {
-  return join(runDir, 'termination-log');
-}
-
 /** Everything that can be said before the program starts; `problem` is a CreateContainerConfigError. */
 export function prepareLaunch(
   container: core.Container,
@@ -52,8 +47,7 @@ export function prepareLaunch(
 ): Launch | { problem: string } {
   const { node, pod, network } = context;
   const namespace = pod.metadata.namespace ?? '';
-  const own = buildEnv(container, {
-    ...node.config,
+  const built = buildEnv(container, {
     configMap: (ns, name) => node.config.configMap(ns, name),
     secret: (ns, name) => node.config.secret(ns, name),
     pod,
@@ -63,14 +57,24 @@ export function prepareLaunch(
     services: serviceEnv(node.servicesFor(namespace, pod.spec.enableServiceLinks !== false)),
     image: imageEnv(image, process.execPath),
   });
-  if (isProblem(own)) return own;
+  if ('problem' in built) return built;
+  const own = built.env;
   const mounts = mountsOf(container, context.volumes, own);
   if ('problem' in mounts) return mounts;
   const log = { path: container.terminationMessagePath || defaultTerminationLog, dir: terminationLog(context.runDir) };
   const mappings = orderMappings([...mounts, log]);
   const words = (list: readonly string[] | undefined): string[] =>
-    (list ?? []).map((word) => mapText(expand(word, (name) => own[name]), mappings));
-  const command = commandLine(image, { command: words(container.command), args: words(container.args) }, process.execPath);
+    (list ?? []).map((word) =>
+      mapText(
+        expand(word, (name) => own[name]),
+        mappings,
+      ),
+    );
+  const command = commandLine(
+    image,
+    { command: words(container.command), args: words(container.args) },
+    process.execPath,
+  );
   const isNode = command[0] === process.execPath || basename(command[0] ?? '') === 'node';
   const cwd = workingDir(container, image, mappings, context);
   return {
@@ -79,17 +83,15 @@ export function prepareLaunch(
     mounts: mappings,
     env: {
       ...baseEnv(pod),
-      ...(isNode ? own : Object.fromEntries(Object.entries(own).map(([key, value]) => [key, mapText(value, mappings)]))),
+      ...(isNode
+        ? own
+        : Object.fromEntries(Object.entries(own).map(([key, value]) => [key, mapText(value, mappings)]))),
       ...(isNode || image.shim === false ? {} : proxyEnv(network)),
       ...network.env,
       ...tags(container, image, context),
       ...(image.shim === false ? {} : shimEnv(node.shim, own['NODE_OPTIONS'], mappings)),
     },
   };
-}
-
-function isProblem(value: Record<string, string> | { problem: string }): value is { problem: string } {
-  return Object.keys(value).length === 1 && 'problem' in value;
 }
 
 function baseEnv(pod: core.Pod): Record<string, string> {

@@ -43,7 +43,16 @@ export interface ContainerRecord {
 }
 
 export function newRecord(): ContainerRecord {
-  return { state: 'idle', runs: 0, restarts: 0, started: false, ready: false, stopping: false, crashes: 0, obstacles: 0 };
+  return {
+    state: 'idle',
+    runs: 0,
+    restarts: 0,
+    started: false,
+    ready: false,
+    stopping: false,
+    crashes: 0,
+    obstacles: 0,
+  };
 }
 
 /** Why a pod ends other than by its containers: deleted, deadline exceeded, evicted. */

@@ -1,4 +1,13 @@
-import { type core, formatTime, getCondition, isConditionTrue, isSidecar, podPhase, podQosClass, setCondition } from '@flotilla/api';
+import {
+  type core,
+  formatTime,
+  getCondition,
+  isConditionTrue,
+  isSidecar,
+  podPhase,
+  podQosClass,
+  setCondition,
+} from '@flotilla/api';
 import type { BackoffOptions } from '@flotilla/base';
 import { crashDelay, nextStart, restarts } from './decide.js';
 import { type ContainerRecord, type Ended, newRecord, type PodRecord } from './observed.js';
@@ -49,9 +58,8 @@ function phaseOf({ pod, record }: StatusInput, status: core.PodStatus): core.Pod
 function containerStatus(input: StatusInput, container: core.Container, init: boolean): core.ContainerStatus {
   const record = input.record.containers[container.name] ?? newRecord();
   const state = containerState(input, container, record, init);
-  const ended = record.state === 'ended' ? record.ended : undefined;
   // While a container waits to begin again, its end is the last state, not the present one.
-  const last = state.terminated ? record.previous : (ended ?? record.previous);
+  const last = state.terminated ? record.previous : (record.ended ?? record.previous);
   return {
     name: container.name,
     image: container.image ?? '',
@@ -128,7 +136,6 @@ export function goDuration(ms: number): string {
 function terminated(ended: Ended): core.ContainerStateTerminated {
   return {
     exitCode: ended.code,
-    ...(ended.code > 128 && ended.code < 160 && ended.reason !== 'StartError' ? { signal: ended.code - 128 } : {}),
     reason: ended.reason,
     ...(ended.message ? { message: ended.message } : {}),
     ...(ended.startedAt > 0 ? { startedAt: formatTime(ended.startedAt) } : {}),

@@ -42,7 +42,11 @@ export function portOf(port: number | string, container: core.Container): number
 
 async function checkExec(action: core.ExecAction, timeoutMs: number, { run }: ProbeTarget): Promise<ProbeResult> {
   const { code, output } = await run(action.command ?? [], timeoutMs);
-  if (code === undefined) return { success: false, output: `command timed out: ${JSON.stringify(action.command?.join(' '))} timed out after ${timeoutMs / 1000}s` };
+  if (code === undefined)
+    return {
+      success: false,
+      output: `command timed out: ${JSON.stringify(action.command?.join(' '))} timed out after ${timeoutMs / 1000}s`,
+    };
   return { success: code === 0, output };
 }
 

@@ -35,7 +35,10 @@ export function checkGrpc(action: core.GRPCAction, timeoutMs: number, podIP: str
     stream.once('end', () => {
       if (status !== '0') return finish(false, `error: health rpc failed: grpc status ${status}`);
       const serving = healthStatus(Buffer.concat(chunks));
-      finish(serving === 1, serving === 1 ? '' : `service unhealthy (responded with "${statusNames[serving] ?? serving}")`);
+      finish(
+        serving === 1,
+        serving === 1 ? '' : `service unhealthy (responded with "${statusNames[serving] ?? serving}")`,
+      );
     });
     stream.end(frame(action.service ?? ''));
   });

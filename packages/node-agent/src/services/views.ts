@@ -9,7 +9,8 @@ export const serviceNameLabel = 'kubernetes.io/service-name';
 /** A service with its endpoints, as DNS and the service listeners need it. */
 export function serviceView(service: core.Service, slices: readonly discovery.EndpointSlice[]): ServiceView {
   const { metadata, spec } = service;
-  const hostPorts = spec.type === 'LoadBalancer' ? parseHostPorts(metadata.annotations?.[hostPortsAnnotation]) : new Map();
+  const hostPorts =
+    spec.type === 'LoadBalancer' ? parseHostPorts(metadata.annotations?.[hostPortsAnnotation]) : new Map();
   const hasIP = spec.clusterIP !== undefined && spec.clusterIP !== '' && spec.clusterIP !== 'None';
   const affinity = spec.sessionAffinity === 'ClientIP';
   return {

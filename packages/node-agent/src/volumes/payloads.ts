@@ -1,5 +1,12 @@
 import type { core } from '@flotilla/api';
-import { configMapEntries, keyedPayload, mergePayloads, type Payload, type PayloadProblem, secretEntries } from '@flotilla/sandbox';
+import {
+  configMapEntries,
+  keyedPayload,
+  mergePayloads,
+  type Payload,
+  type PayloadProblem,
+  secretEntries,
+} from '@flotilla/sandbox';
 import type { ConfigLookup } from '../env/build.js';
 import { type FieldContext, fieldValue, resourceValue } from '../env/fields.js';
 

@@ -93,7 +93,8 @@ function claimed(volume: core.Volume, claimName: string, context: VolumeContext)
   if (!pv) return failed(volume, `persistentvolume "${name}" not found`);
   const dir = pv.spec.hostPath?.path ?? pv.spec.local?.path;
   if (dir === undefined) return failed(volume, `persistent volumes of this type are not supported (${name})`);
-  if (pv.spec.hostPath) return hostPath(volume, ours(dir, context) ? { path: dir, type: 'DirectoryOrCreate' } : pv.spec.hostPath);
+  if (pv.spec.hostPath)
+    return hostPath(volume, ours(dir, context) ? { path: dir, type: 'DirectoryOrCreate' } : pv.spec.hostPath);
   return hostPath(volume, { path: dir, type: ours(dir, context) ? 'DirectoryOrCreate' : 'Directory' });
 }
 

@@ -142,7 +142,11 @@ class Responder {
     return respond(query, named, found.additionals, rcode.noError);
   }
 
-  #chase(name: string, type: string, depth: number): 'foreign' | 'nxdomain' | { answers: DnsRecord[]; additionals: DnsRecord[] } {
+  #chase(
+    name: string,
+    type: string,
+    depth: number,
+  ): 'foreign' | 'nxdomain' | { answers: DnsRecord[]; additionals: DnsRecord[] } {
     const { data, domain } = this.#options;
     const found = answer(data, domain, name, type);
     if (found.kind !== 'records') return found.kind;

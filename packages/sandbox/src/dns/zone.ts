@@ -58,13 +58,7 @@ function podName(name: string, labels: string[], type: RecordType): ZoneAnswer {
   return records(type === 'A' ? [{ name, type: 'A', data: ip }] : []);
 }
 
-function ofService(
-  service: ServiceView,
-  domain: string,
-  name: string,
-  labels: string[],
-  type: RecordType,
-): ZoneAnswer {
+function ofService(service: ServiceView, domain: string, name: string, labels: string[], type: RecordType): ZoneAnswer {
   const base = `${service.name}.${service.namespace}.svc.${domain}`;
   if (service.externalName !== undefined) {
     if (labels.length > 0) return notThere;
@@ -91,7 +85,9 @@ function serviceItself(service: ServiceView, name: string, base: string, type: R
   if (addresses.length === 0) return notThere;
   if (type === 'A') return records([...new Set(addresses)].map((data) => ({ name, type: 'A', data })));
   if (type !== 'SRV') return records([]);
-  const answers = service.ports.map((port) => portOf(service, name, base, port.name, port.protocol.toLowerCase(), 'SRV'));
+  const answers = service.ports.map((port) =>
+    portOf(service, name, base, port.name, port.protocol.toLowerCase(), 'SRV'),
+  );
   return records(
     answers.flatMap((part) => (part.kind === 'records' ? part.answers : [])),
     unique(answers.flatMap((part) => (part.kind === 'records' ? part.additionals : []))),

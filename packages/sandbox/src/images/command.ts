@@ -11,7 +11,10 @@ export function commandLine(
 ): string[] {
   const expand = (word: string): string => expandWord(word, image, node);
   if (container.command?.length) return [...container.command, ...(container.args ?? [])];
-  return [...image.entrypoint.map(expand), ...(container.args?.length ? container.args : (image.cmd ?? []).map(expand))];
+  return [
+    ...image.entrypoint.map(expand),
+    ...(container.args?.length ? container.args : (image.cmd ?? []).map(expand)),
+  ];
 }
 
 /** `${node}` is Node's own binary, `${image}` the image's directory. */
@@ -20,5 +23,7 @@ export function expandWord(word: string, image: { dir: string }, node = process.
 }
 
 export function imageEnv(image: ResolvedImage, node: string): Record<string, string> {
-  return Object.fromEntries(Object.entries(image.env ?? {}).map(([key, value]) => [key, expandWord(value, image, node)]));
+  return Object.fromEntries(
+    Object.entries(image.env ?? {}).map(([key, value]) => [key, expandWord(value, image, node)]),
+  );
 }

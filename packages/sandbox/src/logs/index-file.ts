@@ -18,7 +18,8 @@ export class LogIndex {
     const index = new LogIndex(mode === 'append' ? openSync(file, 'a') : undefined);
     try {
       const bytes = readFileSync(file);
-      for (let i = 0; i + 16 <= bytes.length; i += 16) index.#remember(bytes.readDoubleLE(i), bytes.readDoubleLE(i + 8));
+      for (let i = 0; i + 16 <= bytes.length; i += 16)
+        index.#remember(bytes.readDoubleLE(i), bytes.readDoubleLE(i + 8));
     } catch {
       // No index: times are then unknown, see timeAt.
     }

@@ -72,7 +72,8 @@ export class AddressPool {
     const value = parseIPv4(address);
     if (value === undefined || !cidrContains(this.#cidr, value) || this.#used.has(value)) return false;
     this.#used.add(value);
-    if (value >= this.#next) this.#next = value + 1 >= this.#cidr.base + this.#cidr.size - 1 ? this.#cidr.base + 1 : value + 1;
+    if (value >= this.#next)
+      this.#next = value + 1 >= this.#cidr.base + this.#cidr.size - 1 ? this.#cidr.base + 1 : value + 1;
     return true;
   }
 

@@ -2,7 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, type FSWatcher, openSync, closeSync, readFileSync, statSync, watch } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { deferred, describeError, NamedError } from '@flotilla/base';
-import { isAlive, parseStat, type ProcessIdentity, type ProcessUsage, readStat, sendSignal, sessionUsage } from './procfs.js';
+import {
+  isAlive,
+  parseStat,
+  type ProcessIdentity,
+  type ProcessUsage,
+  readStat,
+  sendSignal,
+  sessionUsage,
+} from './procfs.js';
 
 /** The program could not be started at all: no such file, not executable, no such directory. */
 export class StartError extends NamedError {}

@@ -32,7 +32,12 @@ export function wantedListeners(
       const add = (address: string, number: number | undefined): void => {
         const key = `${address}:${number}`;
         if (number === undefined || wanted.has(key)) return;
-        const listener = { address, port: number, owner: `${service.namespace}/${service.name}:${port.port}`, backends };
+        const listener = {
+          address,
+          port: number,
+          owner: `${service.namespace}/${service.name}:${port.port}`,
+          backends,
+        };
         wanted.set(
           key,
           service.affinitySeconds === undefined ? listener : { ...listener, affinitySeconds: service.affinitySeconds },

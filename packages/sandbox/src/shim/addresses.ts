@@ -63,7 +63,10 @@ function dialSelf(pod: PodView, port: number): Dial {
 const signature = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
 
 /** PROXY protocol v2: version 2, command PROXY, TCP over IPv4 or IPv6. */
-export function proxyHeader(source: { address: string; port: number }, target: { address: string; port: number }): Buffer {
+export function proxyHeader(
+  source: { address: string; port: number },
+  target: { address: string; port: number },
+): Buffer {
   const v6 = target.address.includes(':');
   const size = v6 ? 16 : 4;
   const header = Buffer.alloc(16 + 2 * size + 4);

@@ -16,7 +16,8 @@ export function orderMappings(mappings: readonly MountMapping[]): MountMapping[]
 export function mapPath(path: string, mappings: readonly MountMapping[]): string {
   for (const mapping of mappings) {
     if (path === mapping.path) return mapping.dir;
-    if (path.startsWith(mapping.path) && path[mapping.path.length] === '/') return mapping.dir + path.slice(mapping.path.length);
+    if (path.startsWith(mapping.path) && path[mapping.path.length] === '/')
+      return mapping.dir + path.slice(mapping.path.length);
   }
   return path;
 }

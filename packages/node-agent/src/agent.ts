@@ -1,0 +1,125 @@
+import { mkdirSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BackoffOptions, Logger } from '@flotilla/base';
+import { Client, connectNats, eventRecorder, natsTransport, serveNodeLiveness } from '@flotilla/client';
+import { type AgentConfig, type Profile, type RunningProcess, systemClock, systemRandom } from '@flotilla/host';
+import {
+  imageSource,
+  loopbackDriver,
+  processDriver,
+  ServiceListeners,
+  startDnsServer,
+  StraySweeper,
+  wantedListeners,
+} from '@flotilla/sandbox';
+import { ConfigCache } from './config-cache.js';
+import { serveLogs } from './logs/serve.js';
+import { describeMachine } from './node/describe.js';
+import { Registration } from './node/registration.js';
+import { type NodeContext, podUidTag } from './pods/node.js';
+import { PodWorkers } from './pods/workers.js';
+import { hostPortListeners } from './services/host-ports.js';
+import { ServiceWatch } from './services/service-watch.js';
+
+/** The port of the node's DNS server, at the node's address. */
+export const dnsPort = 10_053;
+
+/** How long a container may take to end when the agent itself is told to, milliseconds. */
+const parkGrace = 300;
+
+/** Back-offs of the kubelet, and shorter ones for people who watch. */
+const backoffs: Record<Profile, { crash: BackoffOptions; image: BackoffOptions }> = {
+  kubernetes: { crash: { base: 10_000, max: 300_000 }, image: { base: 10_000, max: 300_000 } },
+  fast: { crash: { base: 1000, max: 300_000 }, image: { base: 2000, max: 10_000 } },
+};
+
+/** Runs the node agent; resolves when the node is Ready. */
+export async function startAgent(config: AgentConfig, logger: Logger): Promise<RunningProcess> {
+  const [clock, random] = [systemClock, systemRandom];
+  const podsDir = join(config.nodeDir, 'pods');
+  mkdirSync(podsDir, { recursive: true });
+  const { bsize, blocks } = statfsSync(podsDir);
+  const machine = describeMachine(bsize * blocks);
+  const nc = await connectNats(config.nats, { logger, waitForServer: true });
+  const client = new Client(natsTransport(nc, config.nats.user), { logger });
+  const shared = { client, clock, random, logger };
+  const registration = new Registration({ ...shared, config, machine });
+  const registered = registration.start();
+  const watch = new ServiceWatch(shared);
+  watch.start();
+  const events = eventRecorder(client, { component: 'kubelet', host: config.node, clock, random, logger });
+  const configCache = new ConfigCache(shared);
+  const dns = startDnsServer({
+    address: config.nodeIP,
+    port: dnsPort,
+    domain: config.network.clusterDomain,
+    data: watch,
+    logger,
+  });
+  const node: NodeContext = {
+    ...shared,
+    name: config.node,
+    nodeIP: config.nodeIP,
+    cluster: { dir: config.clusterDir, domain: config.network.clusterDomain },
+    podsDir,
+    volumesDir: config.volumesDir,
+    shim: config.shim,
+    allocatable: { cpuMilli: machine.cpus * 1000, memoryBytes: machine.memoryBytes },
+    backoff: backoffs[config.profile],
+    events,
+    images: imageSource(config.images),
+    processes: processDriver,
+    network: loopbackDriver({
+      podCIDR: config.podCIDR,
+      clusterPodCIDR: config.network.podCIDR,
+      clusterLocalCIDR: config.network.localCIDR,
+      nodeIP: config.nodeIP,
+      dns: `${config.nodeIP}:${dnsPort}`,
+      clusterDomain: config.network.clusterDomain,
+      pilot: `${config.pilot.host}:${config.pilot.xdsPort}`,
+    }),
+    strays: new StraySweeper(podUidTag),
+    config: configCache,
+    servicesFor: (namespace, links) => watch.forPods(namespace, links),
+  };
+  const workers = new PodWorkers(node);
+  configCache.onChange((namespace) => workers.configChanged(namespace));
+  const listeners = new ServiceListeners({ clock, random, logger });
+  const relisten = onceATurn(() => {
+    const { hostAddress, nodeIP } = config;
+    const wanted = wantedListeners(watch.views(), { hostAddress, nodeIP });
+    for (const [key, listener] of hostPortListeners(workers.list(), hostAddress)) {
+      if (!wanted.has(key)) wanted.set(key, listener);
+    }
+    listeners.apply(wanted);
+  });
+  watch.onChange(relisten);
+  node.podsChanged = relisten;
+  // Pods need the services' variables, and names must resolve before the first program asks.
+  const podsStarted = Promise.all([dns, watch.whenSynced()]).then(() => workers.start());
+  const logs = serveLogs(nc, config.node, workers, { clock, logger });
+  const liveness = serveNodeLiveness(nc, config.node, { clock });
+  await Promise.all([registered, podsStarted]);
+  return {
+    stop: async () => {
+      registration.stop();
+      listeners.stop();
+      await workers.park(parkGrace);
+      await Promise.all([liveness.stop(), logs.stop(), watch.stop(), configCache.stop(), (await dns).stop()]);
+      await nc.close();
+    },
+  };
+}
+
+/** Calls `fn` once for all calls of one turn of the event loop. */
+function onceATurn(fn: () => void): () => void {
+  let due = false;
+  return () => {
+    if (due) return;
+    due = true;
+    setImmediate(() => {
+      due = false;
+      fn();
+    });
+  };
+}
