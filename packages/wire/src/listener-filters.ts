@@ -13,10 +13,12 @@ export interface InspectOptions {
   proxyProtocol?: 'required' | 'optional';
   tls?: boolean;
   http?: boolean;
-  /** Milliseconds for the header of a PROXY protocol that is required. */
-  timeout: number;
-  /** Milliseconds for the first bytes where only the protocol is to be guessed: a server that speaks first waits so long. */
+  /** Milliseconds for a PROXY header. */
+  proxyTimeout: number;
+  /** Milliseconds for the first bytes where only the protocol is to be guessed: a server that speaks first waits so long. 0 is for ever. */
   sniffTimeout: number;
+  /** What follows when the first bytes do not come in time. */
+  onTimeout: 'continue' | 'close';
 }
 
 /** What the listener filters found. The bytes they read are back in the socket, or in `rest` if it has ended already. */
@@ -52,7 +54,7 @@ export function inspect(socket: Socket, options: InspectOptions, clock: Clock): 
       finish(state.proxy && options.proxyProtocol === 'required' ? undefined : found),
     );
     const finish = (result: Inspected | undefined): void => {
-      timer.cancel();
+      timer?.cancel();
       socket.pause();
       socket.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
       if (result && !result.ended && bytes.length > 0) socket.unshift(bytes);
@@ -66,8 +68,8 @@ export function inspect(socket: Socket, options: InspectOptions, clock: Clock): 
       bytes = bytes.subarray(step);
       if ((!state.proxy && !state.tls && !state.http) || bytes.length > maxBytes) return finish(found);
       if (!wasProxy || state.proxy) return;
-      timer.cancel();
-      timer = clock.after(options.sniffTimeout, () => finish(found));
+      timer?.cancel();
+      timer = options.sniffTimeout > 0 ? clock.after(options.sniffTimeout, onTimeout) : undefined;
     };
     const onEnd = (): void => {
       if (state.proxy && options.proxyProtocol === 'required') return finish(undefined);

@@ -12,7 +12,7 @@ export class ReplayBody {
   #lost = false;
   #ended: boolean;
   #sink: Writable | undefined;
-  #onEnd: (() => void) | undefined;
+  #onEnd: (() => void)[] = [];
 
   constructor(source: Readable | undefined, limit: number) {
     this.#source = source;
@@ -38,9 +38,15 @@ export class ReplayBody {
     return !this.#lost;
   }
 
+  /** Runs `fn` when the whole body has been received; at once if it has. */
   onEnd(fn: () => void): void {
     if (this.#ended) fn();
-    else this.#onEnd = fn;
+    else this.#onEnd.push(fn);
+  }
+
+  /** A copy of the whole body, or undefined if it is not complete or did not fit. */
+  snapshot(): Buffer | undefined {
+    return this.#ended && !this.#lost ? Buffer.concat(this.#kept) : undefined;
   }
 
   /** Sends what is kept, then the rest as it comes, and ends the sink. */
@@ -82,7 +88,7 @@ export class ReplayBody {
 
   #finish(): void {
     this.#ended = true;
-    this.#onEnd?.();
+    for (const fn of this.#onEnd.splice(0)) fn();
     this.#sink?.end();
   }
 }

@@ -1,0 +1,98 @@
+import type { Socket } from 'node:net';
+import type { Clock, Random } from '@flotilla/base';
+import type { Routes, StreamInfo } from '@flotilla/traffic';
+import { HttpServer } from '@flotilla/wire';
+import type { HttpSpec } from '../config/http-config.js';
+import type { StatsRegistry } from '../stats/registry.js';
+import type { Telemetry } from '../telemetry.js';
+import type { UpstreamCluster } from '../upstream/cluster.js';
+import type { Connection } from './connection.js';
+import { HttpStats } from './stats.js';
+import { HttpStream } from './stream.js';
+import { serveTunnel } from './upgrade.js';
+
+/** What HTTP streams need from the rest of the proxy. */
+export interface HttpEnvironment {
+  clock: Clock;
+  random: Random;
+  registry: StatsRegistry;
+  telemetry: Telemetry;
+  hostname: string;
+  newRequestId(): string;
+  clusters: { get(name: string): UpstreamCluster | undefined };
+  /** The routes that RDS has under this name. */
+  routes(name: string): Routes | undefined;
+}
+
+/** The environment of the streams of one connection manager. */
+export interface HttpPorts extends Omit<HttpEnvironment, 'routes'> {
+  spec: HttpSpec;
+  stats: HttpStats;
+  /** Delays under way. */
+  faults: { active: number };
+  routes(): Routes;
+  finished(info: StreamInfo, connection: Connection): void;
+}
+
+const noRoutes: Routes = { name: '', clusters: new Set(), find: () => undefined };
+
+/** One HttpConnectionManager at work: takes connections, makes streams of their requests. */
+export class HttpManager {
+  readonly spec: HttpSpec;
+  readonly #server: HttpServer<Connection>;
+  readonly #ports: HttpPorts;
+
+  constructor(spec: HttpSpec, environment: HttpEnvironment) {
+    this.spec = spec;
+    const stats = new HttpStats(environment.registry, spec.statPrefix);
+    const { routes } = spec;
+    this.#ports = {
+      ...environment,
+      spec,
+      stats,
+      faults: { active: 0 },
+      routes: 'rds' in routes ? () => environment.routes(routes.rds) ?? noRoutes : () => routes,
+      finished: (info, connection) => this.#finished(info, connection),
+    };
+    this.#server = new HttpServer<Connection>({
+      maxHeaderBytes: spec.maxHeaderBytes,
+      maxHeaders: spec.maxHeaders,
+      idleTimeout: spec.idleTimeout,
+      onRequest: (request, connection) => {
+        connection.requests++;
+        void new HttpStream(request, connection, this.#ports);
+      },
+      onUpgrade: (upgrade, connection) => void serveTunnel(upgrade, connection, this.#ports),
+      onProtocolError: (status) => {
+        stats.begin();
+        stats.end(status, 0);
+      },
+    });
+  }
+
+  /** Open connections. */
+  get size(): number {
+    return this.#server.size;
+  }
+
+  accept(socket: Socket, connection: Connection): void {
+    const { stats } = this.#ports;
+    stats.cxTotal.inc();
+    stats.cxActive.inc();
+    socket.once('close', () => stats.cxActive.dec());
+    this.#server.accept(socket, connection);
+  }
+
+  /** Idle connections are closed, the others after their response. */
+  drain(): void {
+    this.#server.drain();
+  }
+
+  #finished(info: StreamInfo, connection: Connection): void {
+    const { stats, telemetry } = this.#ports;
+    stats.end(info.responseCode, info.duration ?? 0);
+    if (info.flags.includes('NR')) stats.noRoute.inc();
+    telemetry.http(info, connection);
+    for (const log of this.spec.accessLogs) log(info);
+  }
+}
