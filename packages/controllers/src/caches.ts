@@ -30,7 +30,7 @@ export interface Cache<T extends KubeObject> {
   list(): T[];
   addIndex(name: string, keys: (object: T) => readonly string[]): void;
   byIndex(name: string, value: string): T[];
-  /** Returns the way to stop listening. */
+  /** Calls back for everything that is there, now, and for every change from now on. Returns the way to stop. */
   onChange(listener: (key: string, now: T | undefined, before: T | undefined) => void): () => void;
 }
 

@@ -91,7 +91,9 @@ export function startControllers(options: ControllersOptions): Controllers {
     controllers = runControllers(ctx);
     logger.info('controllers are at work', { count: controllers.length });
   });
-  started.catch((error: unknown) => logger.error('controllers did not start', { error: describeError(error) }));
+  started.catch((error: unknown) => {
+    if (!stopped) logger.error('controllers did not start', { error: describeError(error) });
+  });
   return {
     started,
     async stop() {

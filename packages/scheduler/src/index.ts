@@ -1,1 +1,1 @@
-export {};
+export { type RunningScheduler, type SchedulerOptions, startScheduler } from './start.js';

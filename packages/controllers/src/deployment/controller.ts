@@ -151,7 +151,6 @@ export function deploymentController(ctx: ControllerContext): RunningController 
       if (replicaSet) enqueueOwner(replicaSet);
     }),
   ];
-  for (const deployment of caches.deployments.list()) queue.add(keyOf(deployment));
   return running(queue, listeners);
 }
 

@@ -135,11 +135,6 @@ function feedFromServicesAndPods(ctx: ControllerContext, queue: KeyedQueue): (()
       if (Object.entries(service.spec.selector ?? {}).every(([k, v]) => labels[k] === v)) queue.add(keyOf(service));
     }
   };
-  for (const service of caches.services.list()) queue.add(keyOf(service));
-  for (const slice of caches.endpointSlices.list()) {
-    const service = slice.metadata.labels?.[serviceNameLabel];
-    if (service) queue.add(`${namespaceOf(slice)}/${service}`);
-  }
   return [
     caches.services.onChange((key) => queue.add(key)),
     caches.pods.onChange((_key, now, before) => {

@@ -1,4 +1,4 @@
-import { type core, type KubeObject, keyOf, namespaces, pods, type ResourceInfo } from '@flotilla/api';
+import { type core, type KubeObject, namespaces, pods, type ResourceInfo } from '@flotilla/api';
 import { describeError, done, NamedError, type Outcome, retryAfter } from '@flotilla/base';
 import { storedResources } from '../caches.js';
 import { deleteObject } from '../common/calls.js';
@@ -113,6 +113,5 @@ export function namespaceController(ctx: ControllerContext): RunningController {
       }),
     ),
   ];
-  for (const namespace of caches.namespaces.list()) if (isTerminating(namespace)) queue.add(keyOf(namespace));
   return running(queue, listeners);
 }

@@ -1,4 +1,4 @@
-import { configMaps, type KubeObject, keyOf, type ResourceInfo, serviceAccounts } from '@flotilla/api';
+import { configMaps, type KubeObject, type ResourceInfo, serviceAccounts } from '@flotilla/api';
 import { done, type KeyedQueue, type Outcome } from '@flotilla/base';
 import type { Cache } from '../caches.js';
 import { ignoring } from '../common/calls.js';
@@ -82,6 +82,5 @@ function furnish<T extends KubeObject>(
       if (object && nameOf(object) === furniture.name) queue.add(namespaceOf(object));
     }),
   ];
-  for (const namespace of caches.namespaces.list()) queue.add(keyOf(namespace));
   return running(queue, listeners);
 }

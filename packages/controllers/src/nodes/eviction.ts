@@ -3,7 +3,7 @@ import { done, type Outcome, retryAfter } from '@flotilla/base';
 import { byNode } from '../caches.js';
 import { deleteObject, ignoring } from '../common/calls.js';
 import { equivalent } from '../common/equivalent.js';
-import { isTerminating, nameOf, timestamp, uidOf } from '../common/objects.js';
+import { isTerminating, timestamp, uidOf } from '../common/objects.js';
 import type { ControllerContext, RunningController } from '../context.js';
 import { reconciler, running } from '../reconciler.js';
 import { withPodCondition } from './decide.js';
@@ -83,7 +83,6 @@ export function taintEvictionController(ctx: ControllerContext, monitor: NodeMon
       if (node && (since.has(key) || monitor.isDead(node) || hasNoExecute(caches.nodes.get(node)))) queue.add(key);
     }),
   ];
-  for (const node of caches.nodes.list()) if (hasNoExecute(node)) enqueueNode(nameOf(node));
   return running(queue, listeners);
 }
 

@@ -94,10 +94,6 @@ export function nodeLifecycleController(ctx: ControllerContext, monitor: NodeMon
     recorder.event(node, 'Normal', 'RegisteredNode', `Node ${name} event: Registered Node ${name} in Controller`);
   }
 
-  for (const node of caches.nodes.list()) {
-    register(node);
-    queue.add(nameOf(node));
-  }
   const listeners = [
     caches.nodes.onChange((_key, now, before) => nodeChanged(now, before)),
     // The last words of a dying agent may say "ready" after we have said otherwise.

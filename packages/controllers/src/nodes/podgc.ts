@@ -86,7 +86,6 @@ export function podGarbageController(ctx: ControllerContext): RunningController 
       for (const pod of caches.pods.byIndex(byNode, nameOf(node))) queue.add(keyOf(pod));
     }),
   ];
-  for (const pod of caches.pods.list()) check(pod);
   queue.add(terminatedKey);
   return running(queue, listeners);
 }

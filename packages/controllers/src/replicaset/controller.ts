@@ -129,7 +129,6 @@ export function replicaSetController(ctx: ControllerContext): RunningController 
     }),
     caches.pods.onChange((_key, now, before) => podChanged(now, before)),
   ];
-  for (const replicaSet of caches.replicaSets.list()) queue.add(keyOf(replicaSet));
   return running(queue, listeners);
 }
 

@@ -1,4 +1,4 @@
-import { type core, keyOf, services } from '@flotilla/api';
+import { type core, services } from '@flotilla/api';
 import { done, type Outcome } from '@flotilla/base';
 import { refOf } from '../common/calls.js';
 import { equivalent } from '../common/equivalent.js';
@@ -48,6 +48,5 @@ export function loadBalancerController(ctx: ControllerContext): RunningControlle
   }
 
   const listeners = [caches.services.onChange((key, now) => now && queue.add(key))];
-  for (const service of caches.services.list()) queue.add(keyOf(service));
   return running(queue, listeners);
 }

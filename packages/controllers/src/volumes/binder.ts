@@ -260,8 +260,6 @@ export function volumeController(ctx: ControllerContext): RunningController {
       for (const claim of caches.persistentVolumeClaims.list()) if (!claim.spec.volumeName) claims.add(keyOf(claim));
     }),
   ];
-  for (const claim of caches.persistentVolumeClaims.list()) claims.add(keyOf(claim));
-  for (const volume of caches.persistentVolumes.list()) volumes.add(nameOf(volume));
   const first = running(claims, listeners);
   return { stop: async () => void (await Promise.all([first.stop(), volumes.stop()])) };
 }

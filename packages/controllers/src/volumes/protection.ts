@@ -1,4 +1,4 @@
-import { type core, type KubeObject, keyOf, persistentVolumeClaims, persistentVolumes } from '@flotilla/api';
+import { type core, type KubeObject, persistentVolumeClaims, persistentVolumes } from '@flotilla/api';
 import { done, type Outcome } from '@flotilla/base';
 import type { ResourceClient } from '@flotilla/client';
 import { byClaim } from '../caches.js';
@@ -49,7 +49,6 @@ export function claimProtectionController(ctx: ControllerContext): RunningContro
       }
     }),
   ];
-  for (const claim of caches.persistentVolumeClaims.list()) queue.add(keyOf(claim));
   return running(queue, listeners);
 }
 
@@ -68,7 +67,6 @@ export function volumeProtectionController(ctx: ControllerContext): RunningContr
   }
 
   const listeners = [caches.persistentVolumes.onChange((key, now) => now && queue.add(key))];
-  for (const volume of caches.persistentVolumes.list()) queue.add(keyOf(volume));
   return running(queue, listeners);
 }
 
