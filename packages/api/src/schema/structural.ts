@@ -47,7 +47,7 @@ function valueErrors(field: FieldSchema, value: JsonValue, path: Path): FieldErr
   if (actual !== expected && !(expected === 'number' && actual === 'integer'))
     return [wrongType(path, expected, value)];
   if (typeof value === 'number') return rangeErrors(field, value, path);
-  if (field.values === undefined || field.open || field.values.includes(String(value))) return [];
+  if (typeof value !== 'string' || field.values === undefined || field.open || field.values.includes(value)) return [];
   return [fieldErrors.notSupported(pathText(path), value, field.values)];
 }
 
