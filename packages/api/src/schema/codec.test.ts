@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { resources } from '../resources.js';
-import { arbitraryOf } from './arbitrary.js';
+import { arbitraryOf } from './testing/arbitrary.js';
 import { decodeJson } from './decode-json.js';
 import { decodeProtobuf } from './decode-protobuf.js';
 import { encodeProtobuf } from './encode-protobuf.js';

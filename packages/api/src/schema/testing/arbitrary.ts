@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { JsonObject, JsonValue } from './json.js';
-import type { FieldSchema, MessageSchema } from './types.js';
+import type { JsonObject, JsonValue } from '../json.js';
+import type { FieldSchema, MessageSchema } from '../types.js';
 
 /** Random objects of a type, in JSON form but not canonical: what a client might send. For tests. */
 export function arbitraryOf(schema: MessageSchema, depth = 5): fc.Arbitrary<JsonValue> {
