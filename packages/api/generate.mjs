@@ -1,7 +1,7 @@
 // Turns the declarations in proto/ into packages/api/src/gen/: TypeScript types per module, the schema tables that the
 // codecs interpret, the served resources and the documentation of OpenAPI. Skipped while nothing has changed.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -34,14 +34,24 @@ export async function generate({ root, quiet }) {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
   const { default: protobuf } = await import('protobufjs');
   const model = readModel(files.map((file) => readFile(protobuf, file)));
-  rmSync(out, { recursive: true, force: true });
-  mkdirSync(out, { recursive: true });
-  for (const [name, messages] of model.modules) writeFileSync(join(out, `${name}.ts`), typesOf(name, messages));
-  writeFileSync(join(out, 'tables.ts'), tablesOf(model));
-  writeFileSync(join(out, 'resources.ts'), resourcesOf(model));
-  writeFileSync(join(out, 'docs.ts'), docsOf(model, digest));
-  writeFileSync(stamp, digest);
+  const outputs = new Map([...model.modules].map(([name, messages]) => [`${name}.ts`, typesOf(name, messages)]));
+  outputs.set('tables.ts', tablesOf(model));
+  outputs.set('resources.ts', resourcesOf(model));
+  outputs.set('docs.ts', docsOf(model, digest));
+  outputs.set('inputs.sha256', digest);
+  writeAll(out, outputs);
   if (!quiet) console.log(`api: generated ${model.messages.size} types from ${files.length} files`);
+}
+
+/** Replaces each file in one step, the stamp last: another build may be reading. */
+function writeAll(dir, outputs) {
+  mkdirSync(dir, { recursive: true });
+  for (const name of readdirSync(dir)) if (!outputs.has(name)) rmSync(join(dir, name), { force: true });
+  for (const [name, text] of outputs) {
+    const draft = join(dir, `.${name}.${process.pid}`);
+    writeFileSync(draft, text);
+    renameSync(draft, join(dir, name));
+  }
 }
 
 /** Of all that shapes the output or the OpenAPI documents, whose cache key at clients the digest is. */
