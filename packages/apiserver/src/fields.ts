@@ -74,9 +74,6 @@ export function checkFieldSelector(info: ResourceInfo, selector: FieldSelector):
   }
   for (const { field } of selector.requirements) {
     if (names.has(field)) continue;
-    throw badRequest(
-      `Unable to find ${JSON.stringify(`${info.group}/${info.version}, Resource=${info.resource}`)} that match label ` +
-        `selector "", field selector ${JSON.stringify(selector.toString())}: field label not supported: ${field}`,
-    );
+    throw badRequest(`field label not supported: ${field}`);
   }
 }

@@ -1,4 +1,4 @@
-import { apiVersionOf, type core, type KubeObject, type meta, type ResourceInfo } from '@flotilla/api';
+import { apiVersionOf, type core, type KubeObject, type meta, podQosClass, type ResourceInfo } from '@flotilla/api';
 import { equalJson } from '../equal.js';
 import { contentOf, hasStatus, traitsOf } from './strategy.js';
 
@@ -44,6 +44,14 @@ export function prepareCreate<T extends KubeObject>(info: ResourceInfo<T>, objec
     else out.status = {};
   }
   return info.group === '' && info.resource === 'namespaces' ? heldNamespace(out) : out;
+}
+
+/** What a new object's status says before anyone has looked at it; runs once admission has changed what it wants. */
+export function initialStatus(info: ResourceInfo, object: KubeObject): KubeObject {
+  if (info.group !== '' || info.resource !== 'pods') return object;
+  const pod = object as core.Pod;
+  const made: core.Pod = { ...pod, status: { ...pod.status, phase: 'Pending', qosClass: podQosClass(pod) } };
+  return made;
 }
 
 /** A namespace is held by the namespace controller, which empties it before it goes (namespaceStrategy). */

@@ -25,7 +25,7 @@ import type { Call } from '../call.js';
 import { equalJson } from '../equal.js';
 import { endsByUpdate } from '../lifecycle/delete.js';
 import { traitsOf } from '../lifecycle/strategy.js';
-import { prepareCreate, prepareStatusUpdate, prepareUpdate } from '../lifecycle/write.js';
+import { initialStatus, prepareCreate, prepareStatusUpdate, prepareUpdate } from '../lifecycle/write.js';
 import type { Objects } from '../storage.js';
 
 /** What the writing verbs need. */
@@ -99,7 +99,8 @@ function admit(
   admission.object = given;
   mutate(deps.steps, admission, deps.objects);
   if (admission.object !== given) setDefaults(info, (admission.object = canonical(info, admission.object)));
-  const object = canonical(info, admission.object);
+  const finished = admission.operation === 'CREATE' ? initialStatus(info, admission.object) : admission.object;
+  const object = canonical(info, finished);
   admission.object = object;
   validate(deps.steps, admission, deps.objects);
   refuse(info, object.metadata.name ?? '', check(object));
