@@ -46,7 +46,8 @@ export async function generate({ root, quiet }) {
 /** Replaces each file in one step, the stamp last: another build may be reading. */
 function writeAll(dir, outputs) {
   mkdirSync(dir, { recursive: true });
-  for (const name of readdirSync(dir)) if (!outputs.has(name)) rmSync(join(dir, name), { force: true });
+  for (const name of readdirSync(dir))
+    if (!outputs.has(name) && !name.startsWith('.')) rmSync(join(dir, name), { force: true });
   for (const [name, text] of outputs) {
     const draft = join(dir, `.${name}.${process.pid}`);
     writeFileSync(draft, text);
@@ -173,7 +174,9 @@ function typesOf(out, messages) {
     return `${message.module}.${message.name}`;
   };
   const body = messages.map((message) => typeOf(message, refer)).filter((text) => text !== '');
-  const lines = [...imports].sort().map(([name, file]) => `import type * as ${name} from './${file}.js';`);
+  const lines = [...imports]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, file]) => `import type * as ${name} from './${file}.js';`);
   if (body.some((text) => text.includes('JsonValue')))
     lines.push("import type { JsonValue } from '../schema/json.js';");
   return `${HEADER}${lines.join('\n')}\n\n${body.join('\n\n')}\n`;
