@@ -6,6 +6,7 @@ import type { JsonObject, JsonValue, Node } from '@flotilla/xds';
 export interface Bootstrap {
   type: 'sidecar' | 'router';
   node: Node;
+  pod: string;
   namespace: string;
   workload: string;
   labels: Readonly<Record<string, string>>;
@@ -51,6 +52,7 @@ export function readBootstrap(args: readonly string[], env: Env): Bootstrap {
       metadata,
       user_agent_name: 'flotilla-proxy',
     },
+    pod,
     namespace,
     workload,
     labels,
@@ -101,7 +103,8 @@ function nodeMetadata(env: Env, known: Known): JsonObject {
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined) continue;
     if (name.startsWith('ISTIO_META_')) out[name.slice('ISTIO_META_'.length)] = value;
-    else if (name.startsWith('ISTIO_METAJSON_')) Object.assign(out, jsonMetadata(name.slice('ISTIO_METAJSON_'.length), value));
+    else if (name.startsWith('ISTIO_METAJSON_'))
+      Object.assign(out, jsonMetadata(name.slice('ISTIO_METAJSON_'.length), value));
   }
   return {
     CLUSTER_ID: 'Kubernetes',

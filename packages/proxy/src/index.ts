@@ -1,1 +1,3 @@
-export {};
+export { type Bootstrap, readBootstrap } from './bootstrap.js';
+export { LeveledLogger } from './leveled-logger.js';
+export { Proxy, type ProxyPorts } from './proxy.js';

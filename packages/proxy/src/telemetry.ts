@@ -61,9 +61,14 @@ export class Telemetry {
     const { labels, workload, namespace } = bootstrap;
     this.#registry = registry;
     this.#id = bootstrap.node.id ?? '';
-    this.#self = peerOf({ WORKLOAD_NAME: workload, NAMESPACE: namespace, LABELS: { ...labels }, CLUSTER_ID: 'Kubernetes' });
+    this.#self = peerOf({
+      WORKLOAD_NAME: workload,
+      NAMESPACE: namespace,
+      LABELS: { ...labels },
+      CLUSTER_ID: 'Kubernetes',
+    });
     this.#encoded = encodeMetadata({
-      NAME: String(bootstrap.node.metadata?.NAME ?? ''),
+      NAME: bootstrap.pod,
       NAMESPACE: namespace,
       WORKLOAD_NAME: workload,
       CLUSTER_ID: 'Kubernetes',
@@ -128,7 +133,11 @@ export class Telemetry {
     const key = `${info.responseCode}|${info.flags.join()}|${grpc}|${connection.direction}|${cluster}|${peer}`;
     let metrics = this.#http.get(key);
     if (!metrics) {
-      const labels = { ...this.#labels(info, connection, 'http'), response_code: String(info.responseCode), grpc_response_status: grpc };
+      const labels = {
+        ...this.#labels(info, connection, 'http'),
+        response_code: String(info.responseCode),
+        grpc_response_status: grpc,
+      };
       metrics = {
         requests: this.#registry.counter('istio_requests_total', labels),
         duration: this.#registry.histogram('istio_request_duration_milliseconds', labels),
@@ -214,7 +223,16 @@ function hostPeer(info: StreamInfo, cluster: UpstreamCluster | undefined): Peer 
   const text = typeof istio === 'object' && istio !== null && 'workload' in istio ? istio.workload : undefined;
   if (typeof text !== 'string') return unknownPeer;
   const [workload = '', namespace = '', service = '', revision = '', id = ''] = text.split(';');
-  return { ...unknownPeer, workload, namespace, service, revision, cluster: id || 'unknown', app: service, version: revision };
+  return {
+    ...unknownPeer,
+    workload,
+    namespace,
+    service,
+    revision,
+    cluster: id || 'unknown',
+    app: service,
+    version: revision,
+  };
 }
 
 /** Istio sends a google.protobuf.Struct in base64. The codec knows Struct as a field: Node's field 3, after tag and length. */

@@ -16,7 +16,7 @@ export { compileRange, parseIp } from './ip.js';
 export { compileHeaderMatchers, compileStringMatcher, type HeaderTest, type TextTest } from './matchers.js';
 export { compileOutlier, type HostReport, OutlierDetector, type OutlierPolicy } from './outlier.js';
 export type { Redirect } from './redirect.js';
-export { compileRegex, loadRegex, usesRegex } from './regex.js';
+export { compileRegex, loadRegex, RegexNeeded } from './regex.js';
 export {
   type AttemptFailure,
   isConnectFailure,

@@ -1,27 +1,27 @@
+import { NamedError } from '@flotilla/base';
 import type { RegexMatchAndSubstitute, RegexMatcher } from '@flotilla/xds';
 import type { RE2JS } from 're2js';
 import { InvalidConfig } from './invalid.js';
 
 /**
- * Regular expressions with RE2's syntax and linear time, as Envoy's `safe_regex`. The engine weighs some 50 ms and 4 MB,
- * so that it is loaded only for configurations that use one: `await loadRegex()` before compiling such a configuration.
+ * Regular expressions with RE2's syntax and linear time, as Envoy's `safe_regex`. The engine weighs some 50 ms and 4 MB, so
+ * that it is loaded only for a configuration that uses one: compiling such a one throws RegexNeeded, and is to be done
+ * again after `await loadRegex()`.
  */
 let engine: typeof RE2JS | undefined;
+
+export class RegexNeeded extends NamedError {
+  constructor() {
+    super('REGEX_NEEDED', 'the regular expression engine is not loaded');
+  }
+}
 
 export async function loadRegex(): Promise<void> {
   engine ??= (await import('re2js')).RE2JS;
 }
 
-/** Whether a decoded resource contains a regular expression anywhere. */
-export function usesRegex(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
-  if (Array.isArray(value)) return value.some(usesRegex);
-  if ('regex' in value && typeof value.regex === 'string') return true;
-  return Object.values(value).some(usesRegex);
-}
-
 function compile(matcher: RegexMatcher, path: string): RE2JS {
-  if (!engine) throw new InvalidConfig(path, 'the regular expression engine is not loaded');
+  if (!engine) throw new RegexNeeded();
   try {
     return engine.compile(matcher.regex ?? '');
   } catch (error) {
@@ -35,7 +35,7 @@ export function compileRegex(matcher: RegexMatcher, path: string): (text: string
   return (text) => pattern.testExact(text);
 }
 
-/** Replaces every match; `\\0` to `\\9` stand for groups (RE2's rewrite syntax). */
+/** Replaces every match; `\0` to `\9` stand for groups (RE2's rewrite syntax). */
 export function compileSubstitution(rewrite: RegexMatchAndSubstitute, path: string): (text: string) => string {
   const pattern = compile(rewrite.pattern ?? {}, `${path}.pattern`);
   const template = rewrite.substitution ?? '';

@@ -49,10 +49,12 @@ export function inspect(socket: Socket, options: InspectOptions, clock: Clock): 
   if (!state.proxy && !state.tls && !state.http) return Promise.resolve(found);
   return new Promise((resolve) => {
     let bytes: Buffer = Buffer.alloc(0);
-    const wait = state.proxy ? options.timeout : options.sniffTimeout;
-    let timer = clock.after(wait, () =>
-      finish(state.proxy && options.proxyProtocol === 'required' ? undefined : found),
-    );
+    const onTimeout = (): void => {
+      const required = state.proxy && options.proxyProtocol === 'required';
+      finish(required || options.onTimeout === 'close' ? undefined : found);
+    };
+    const wait = state.proxy ? options.proxyTimeout : options.sniffTimeout;
+    let timer = wait > 0 ? clock.after(wait, onTimeout) : undefined;
     const finish = (result: Inspected | undefined): void => {
       timer?.cancel();
       socket.pause();

@@ -28,7 +28,11 @@ const defaultFormat =
   '"%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% ' +
   '%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n';
 
-export function compileAccessLogs(configs: readonly AccessLogConfig[] | undefined, path: string, sinks: LogSinks): AccessLog[] {
+export function compileAccessLogs(
+  configs: readonly AccessLogConfig[] | undefined,
+  path: string,
+  sinks: LogSinks,
+): AccessLog[] {
   return (configs ?? []).map((config, i) => compileAccessLog(config, `${path}[${i}]`, sinks));
 }
 
@@ -36,7 +40,8 @@ function compileAccessLog(config: AccessLogConfig, path: string, sinks: LogSinks
   const at = `${path}.typed_config`;
   const file = unpack(fileLog, config.typed_config);
   const stdout = unpack(stdoutLog, config.typed_config);
-  if (!file && !stdout) throw new InvalidConfig(at, `${config.typed_config?.type_url ?? 'no type'} is not supported by this proxy`);
+  if (!file && !stdout)
+    throw new InvalidConfig(at, `${config.typed_config?.type_url ?? 'no type'} is not supported by this proxy`);
   const write = file ? sinkOf(file, `${at}.path`, sinks) : sinks.stdout;
   const format = compileLine(file?.log_format ?? stdout?.log_format ?? legacyFormat(file), `${at}.log_format`);
   const wanted = config.filter ? compileFilter(config.filter, `${path}.filter`) : () => true;
@@ -92,7 +97,13 @@ function compileJson(value: JsonValue, path: string): (info: StreamInfo) => Json
 }
 
 function compileFilter(filter: AccessLogFilter, path: string): (info: StreamInfo) => boolean {
-  refuse(path, filter, ['traceable_filter', 'runtime_filter', 'grpc_status_filter', 'extension_filter', 'metadata_filter']);
+  refuse(path, filter, [
+    'traceable_filter',
+    'runtime_filter',
+    'grpc_status_filter',
+    'extension_filter',
+    'metadata_filter',
+  ]);
   refuse(path, filter, ['log_type_filter', 'duration_filter']);
   const { status_code_filter: status, response_flag_filter: flags, header_filter: header } = filter;
   if (status?.comparison) {
@@ -108,9 +119,10 @@ function compileFilter(filter: AccessLogFilter, path: string): (info: StreamInfo
     const tests = compileHeaderMatchers([header.header], `${path}.header_filter`);
     return (info) => info.request !== undefined && tests.every((test) => test(info.request!));
   }
-  const parts = (filter.and_filter ?? filter.or_filter)?.filters?.map((f, i) => compileFilter(f, `${path}.filters[${i}]`));
+  const parts = (filter.and_filter ?? filter.or_filter)?.filters?.map((f, i) =>
+    compileFilter(f, `${path}.filters[${i}]`),
+  );
   if (parts) return filter.and_filter ? (i) => parts.every((p) => p(i)) : (i) => parts.some((p) => p(i));
   // Health checks do not pass through here: nothing to leave out.
   return () => true;
 }
-

@@ -13,6 +13,7 @@ import {
   type ClusterLoadAssignment,
   durationMs,
   type HttpProtocolOptions,
+  type JsonValue,
   type LbEndpoint,
   type LocalityLbEndpoints,
   type TransportSocket,
@@ -174,7 +175,8 @@ function serviceOf(name: string, config: Cluster): ClusterSpec['service'] {
   const services = config.metadata?.filter_metadata?.istio?.services;
   const first = Array.isArray(services) ? services[0] : undefined;
   if (typeof first === 'object' && first !== null && !Array.isArray(first)) {
-    return { host: String(first.host), name: String(first.name), namespace: String(first.namespace) };
+    const text = (value: JsonValue | undefined): string => (typeof value === 'string' ? value : '');
+    return { host: text(first.host), name: text(first.name), namespace: text(first.namespace) };
   }
   const host = name.split('|')[3] ?? '';
   const [service = '', namespace = ''] = host.includes('.svc.') ? host.split('.') : [host];

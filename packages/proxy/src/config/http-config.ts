@@ -1,4 +1,13 @@
-import { compileCors, compileFault, compileRoutes, type Cors, type FaultPolicy, InvalidConfig, refuse, type Routes } from '@flotilla/traffic';
+import {
+  compileCors,
+  compileFault,
+  compileRoutes,
+  type Cors,
+  type FaultPolicy,
+  InvalidConfig,
+  refuse,
+  type Routes,
+} from '@flotilla/traffic';
 import { durationMs, type HttpConnectionManager, type HttpFilter, isKnownType, unpack } from '@flotilla/xds';
 import { type AccessLog, compileAccessLogs, type LogSinks } from './access-log.js';
 
@@ -41,7 +50,12 @@ export interface HttpSpec {
 /** Throws InvalidConfig. */
 export function compileHttp(config: HttpConnectionManager, path: string, sinks: LogSinks): HttpSpec {
   refuse(path, config, ['scoped_routes', 'original_ip_detection_extensions', 'early_header_mutation_extensions']);
-  refuse(path, config, ['request_id_extension', 'local_reply_config', 'proxy_status_config', 'typed_header_validation_config']);
+  refuse(path, config, [
+    'request_id_extension',
+    'local_reply_config',
+    'proxy_status_config',
+    'typed_header_validation_config',
+  ]);
   if (config.codec_type === 'HTTP2' || config.codec_type === 'HTTP3') {
     throw new InvalidConfig(`${path}.codec_type`, `${config.codec_type} is not supported by this proxy yet`);
   }

@@ -1,6 +1,15 @@
 import { FilterChainTable, InvalidConfig, pickWeighted, refuse } from '@flotilla/traffic';
 import type { Random } from '@flotilla/base';
-import { durationMs, type Filter, type FilterChain, type Listener, type ListenerFilter, type ListenerFilterChainMatchPredicate, type TcpProxy, unpack } from '@flotilla/xds';
+import {
+  durationMs,
+  type Filter,
+  type FilterChain,
+  type Listener,
+  type ListenerFilter,
+  type ListenerFilterChainMatchPredicate,
+  type TcpProxy,
+  unpack,
+} from '@flotilla/xds';
 import type { InspectOptions } from '@flotilla/wire';
 import { type AccessLog, compileAccessLogs, type LogSinks } from './access-log.js';
 import { compileHttp, type HttpSpec } from './http-config.js';
@@ -38,20 +47,28 @@ export interface TcpSpec {
   accessLogs: readonly AccessLog[];
 }
 
-
 /** Throws InvalidConfig. */
 export function compileListener(config: Listener, sinks: LogSinks): ListenerSpec {
   const name = config.name ?? '';
   if (!name) throw new InvalidConfig('name', 'a name is required');
-  refuse('', config, ['filter_chain_matcher', 'udp_listener_config', 'api_listener', 'internal_listener', 'additional_addresses']);
+  refuse('', config, [
+    'filter_chain_matcher',
+    'udp_listener_config',
+    'api_listener',
+    'internal_listener',
+    'additional_addresses',
+  ]);
   const socket = config.address?.socket_address;
-  if (!socket?.address || socket.port_value === undefined) throw new InvalidConfig('address', 'a socket address is required');
-  if (socket.protocol === 'UDP') throw new InvalidConfig('address.socket_address.protocol', 'UDP is not supported by this proxy');
+  if (!socket?.address || socket.port_value === undefined)
+    throw new InvalidConfig('address', 'a socket address is required');
+  if (socket.protocol === 'UDP')
+    throw new InvalidConfig('address.socket_address.protocol', 'UDP is not supported by this proxy');
   const chains = (config.filter_chains ?? []).map((chain, i) => ({
     match: chain.filter_chain_match,
     value: compileChain(chain, name, `filter_chains[${i}]`, sinks),
   }));
-  const fallback = config.default_filter_chain && compileChain(config.default_filter_chain, name, 'default_filter_chain', sinks);
+  const fallback =
+    config.default_filter_chain && compileChain(config.default_filter_chain, name, 'default_filter_chain', sinks);
   if (chains.length === 0 && !fallback) throw new InvalidConfig('filter_chains', 'no filter chains specified');
   const all = chains.map(({ value }) => value);
   if (fallback) all.push(fallback);
@@ -78,7 +95,9 @@ function compileInspect(config: Listener): ListenerSpec['inspect'] {
     sniffTimeout: timeout,
     onTimeout: config.continue_on_listener_filters_timeout ? 'continue' : 'close',
   };
-  const filters = (config.listener_filters ?? []).map((filter, i) => compileListenerFilter(filter, `listener_filters[${i}]`));
+  const filters = (config.listener_filters ?? []).map((filter, i) =>
+    compileListenerFilter(filter, `listener_filters[${i}]`),
+  );
   return (port) => Object.assign({}, base, ...filters.map((filter) => (filter.disabled(port) ? {} : filter.options)));
 }
 
@@ -98,11 +117,16 @@ function compileListenerFilter(filter: ListenerFilter, path: string): ListenerFi
     const proxyProtocol = proxy.allow_requests_without_proxy_protocol ? 'optional' : 'required';
     return { options: { proxyProtocol }, disabled };
   }
-  if (unpack('envoy.extensions.filters.listener.http_inspector.v3.HttpInspector', any)) return { options: { http: true }, disabled };
-  if (unpack('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', any)) return { options: { tls: true }, disabled };
+  if (unpack('envoy.extensions.filters.listener.http_inspector.v3.HttpInspector', any))
+    return { options: { http: true }, disabled };
+  if (unpack('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', any))
+    return { options: { tls: true }, disabled };
   // The original destination is the accepted socket's local address on loopback: nothing to be done.
   if (unpack('envoy.extensions.filters.listener.original_dst.v3.OriginalDst', any)) return { options: {}, disabled };
-  throw new InvalidConfig(path, `listener filter ${filter.name} (${any?.type_url ?? 'untyped'}) is not supported by this proxy`);
+  throw new InvalidConfig(
+    path,
+    `listener filter ${filter.name} (${any?.type_url ?? 'untyped'}) is not supported by this proxy`,
+  );
 }
 
 /** Whether a filter is switched off for a destination port. */
@@ -133,21 +157,32 @@ function compileChain(chain: FilterChain, listener: string, path: string, sinks:
   for (const [i, filter] of filters.entries()) {
     const compiled = compileNetworkFilter(filter, `${path}.filters[${i}]`, sinks);
     if (!compiled) continue;
-    if (i !== filters.length - 1) throw new InvalidConfig(`${path}.filters[${i}]`, 'a terminal filter must be the last');
+    if (i !== filters.length - 1)
+      throw new InvalidConfig(`${path}.filters[${i}]`, 'a terminal filter must be the last');
     return { name, listener, ...compiled };
   }
   return { name, listener, kind: 'close' };
 }
 
-function compileNetworkFilter(filter: Filter, path: string, sinks: LogSinks): { kind: 'http'; http: HttpSpec } | { kind: 'tcp'; tcp: TcpSpec } | undefined {
+function compileNetworkFilter(
+  filter: Filter,
+  path: string,
+  sinks: LogSinks,
+): { kind: 'http'; http: HttpSpec } | { kind: 'tcp'; tcp: TcpSpec } | undefined {
   refuse(path, filter, ['config_discovery']);
   const at = `${path}.typed_config`;
-  const manager = unpack('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', filter.typed_config);
+  const manager = unpack(
+    'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+    filter.typed_config,
+  );
   if (manager) return { kind: 'http', http: compileHttp(manager, at, sinks) };
   const tcp = unpack('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', filter.typed_config);
   if (tcp) return { kind: 'tcp', tcp: compileTcp(tcp, at, sinks) };
   if (builtIn.test(filter.name ?? '')) return undefined;
-  throw new InvalidConfig(path, `network filter ${filter.name} (${filter.typed_config?.type_url ?? 'untyped'}) is not supported by this proxy yet`);
+  throw new InvalidConfig(
+    path,
+    `network filter ${filter.name} (${filter.typed_config?.type_url ?? 'untyped'}) is not supported by this proxy yet`,
+  );
 }
 
 function compileTcp(config: TcpProxy, path: string, sinks: LogSinks): TcpSpec {
@@ -165,7 +200,7 @@ function tcpCluster(config: TcpProxy, path: string): (random: Random) => string 
   const { cluster, weighted_clusters: weighted } = config;
   if (cluster) return () => cluster;
   const choices = (weighted?.clusters ?? []).map((c) => ({ weight: c.weight ?? 0, name: c.name ?? '' }));
-  if (choices.reduce((sum, c) => sum + c.weight, 0) <= 0) throw new InvalidConfig(path, 'a cluster specifier is required');
+  if (choices.reduce((sum, c) => sum + c.weight, 0) <= 0)
+    throw new InvalidConfig(path, 'a cluster specifier is required');
   return (random) => pickWeighted(choices, random)?.name ?? choices[0]!.name;
 }
-

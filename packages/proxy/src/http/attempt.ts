@@ -95,7 +95,10 @@ export class Attempt {
     } catch (error) {
       if (this.#over) return;
       const reason = error instanceof DialError ? error.reason : 'local reset';
-      this.#onReset({ reason, requestSent: false, staleConnection: false }, error instanceof DialError ? error.transport : '');
+      this.#onReset(
+        { reason, requestSent: false, staleConnection: false },
+        error instanceof DialError ? error.transport : '',
+      );
     }
   }
 

@@ -36,6 +36,13 @@ export interface HttpPorts extends Omit<HttpEnvironment, 'routes'> {
 
 const noRoutes: Routes = { name: '', clusters: new Set(), find: () => undefined };
 
+/** A manager that has been replaced keeps the routes it had last, for the requests still to come on its connections. */
+function routeSource({ routes }: HttpSpec, environment: HttpEnvironment): () => Routes {
+  if (!('rds' in routes)) return () => routes;
+  let last = noRoutes;
+  return () => (last = environment.routes(routes.rds) ?? last);
+}
+
 /** One HttpConnectionManager at work: takes connections, makes streams of their requests. */
 export class HttpManager {
   readonly spec: HttpSpec;
@@ -45,13 +52,12 @@ export class HttpManager {
   constructor(spec: HttpSpec, environment: HttpEnvironment) {
     this.spec = spec;
     const stats = new HttpStats(environment.registry, spec.statPrefix);
-    const { routes } = spec;
     this.#ports = {
       ...environment,
       spec,
       stats,
       faults: { active: 0 },
-      routes: 'rds' in routes ? () => environment.routes(routes.rds) ?? noRoutes : () => routes,
+      routes: routeSource(spec, environment),
       finished: (info, connection) => this.#finished(info, connection),
     };
     this.#server = new HttpServer<Connection>({

@@ -16,7 +16,12 @@ const timeout = 60_000;
  * Fire and forget: a copy of the request goes to each mirror cluster once the body has been received; a body that does not
  * fit the replay buffer is not mirrored. What a mirror answers, or whether it does, is nobody's business.
  */
-export function sendMirrors(mirrors: readonly Mirror[], request: RequestHeaders, body: ReplayBody, ports: MirrorPorts): void {
+export function sendMirrors(
+  mirrors: readonly Mirror[],
+  request: RequestHeaders,
+  body: ReplayBody,
+  ports: MirrorPorts,
+): void {
   for (const mirror of mirrors) {
     if (!happens(mirror.share, ports.random)) continue;
     const copy = request.clone();
@@ -35,7 +40,12 @@ function shadowHost(authority: string): string {
   return `${match[1]}-shadow${match[2] ?? ''}`;
 }
 
-async function send(cluster: UpstreamCluster, request: RequestHeaders, body: Buffer, { clock }: MirrorPorts): Promise<void> {
+async function send(
+  cluster: UpstreamCluster,
+  request: RequestHeaders,
+  body: Buffer,
+  { clock }: MirrorPorts,
+): Promise<void> {
   const host = cluster.pick({ address: '', port: 0 });
   if (!host) return;
   const abort = new AbortController();

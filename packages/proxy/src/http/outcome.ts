@@ -23,9 +23,24 @@ const flags: Record<ResetReason, ResponseFlag> = {
 };
 
 export const noRoute: LocalReply = { status: 404, body: '', flag: 'NR', details: 'route_not_found' };
-export const noHealthyUpstream: LocalReply = { status: 503, body: 'no healthy upstream', flag: 'UH', details: 'no_healthy_upstream' };
-export const requestTimeout: LocalReply = { status: 504, body: 'upstream request timeout', flag: 'UT', details: 'response_timeout' };
-export const maxDuration: LocalReply = { status: 408, body: 'downstream duration timeout', flag: 'UMSDR', details: 'max_duration_timeout' };
+export const noHealthyUpstream: LocalReply = {
+  status: 503,
+  body: 'no healthy upstream',
+  flag: 'UH',
+  details: 'no_healthy_upstream',
+};
+export const requestTimeout: LocalReply = {
+  status: 504,
+  body: 'upstream request timeout',
+  flag: 'UT',
+  details: 'response_timeout',
+};
+export const maxDuration: LocalReply = {
+  status: 408,
+  body: 'downstream duration timeout',
+  flag: 'UMSDR',
+  details: 'max_duration_timeout',
+};
 export const overflow: LocalReply = {
   status: 503,
   body: 'upstream connect error or disconnect/reset before headers. reset reason: overflow',

@@ -13,7 +13,18 @@ export interface Prepared {
 }
 
 /** Hop-by-hop fields (RFC 9110 §7.6.1) and those that mean this connection only. */
-const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'te', 'trailer', 'expect', 'http2-settings', 'host']);
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+  'trailer',
+  'expect',
+  'http2-settings',
+  'host',
+]);
 
 /** Fields by which a client could steer or fool the mesh; dropped at its edge as Envoy does for external requests. */
 const edgeOnly = new Set([
@@ -41,11 +52,21 @@ const edgeOnly = new Set([
  * Turns a request as received into one to be routed, as Envoy's connection manager: authority and path from the target,
  * hop-by-hop fields removed, forwarding headers and request id set, path normalized. Pure but for `newId`.
  */
-export function prepareRequest(head: DownstreamHead, connection: Connection, spec: HttpSpec, newId: () => string): Prepared {
+export function prepareRequest(
+  head: DownstreamHead,
+  connection: Connection,
+  spec: HttpSpec,
+  newId: () => string,
+): Prepared {
   const { headers } = head;
   const target = splitTarget(head.target);
   const request = new RequestHeaders(
-    { method: head.method, path: target.path, authority: target.authority ?? headers.get('host') ?? '', scheme: 'http' },
+    {
+      method: head.method,
+      path: target.path,
+      authority: target.authority ?? headers.get('host') ?? '',
+      scheme: 'http',
+    },
     [...headers.flat],
   );
   removeHopByHop(request);
@@ -82,7 +103,10 @@ export function removeHopByHop(headers: HeaderList): void {
 /** Whose request it is: `x-forwarded-for`, `x-forwarded-proto`, and the client's address. */
 function forwarding(request: RequestHeaders, { direct, remote }: Connection, spec: HttpSpec): string {
   const peer = remote ?? direct;
-  const chain = (request.get('x-forwarded-for') ?? '').split(',').map((part) => part.trim()).filter(Boolean);
+  const chain = (request.get('x-forwarded-for') ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
   const nth = (hops: number): string | undefined => {
     const address = chain[chain.length - 1 - hops];
     return address !== undefined && parseIp(address) !== undefined ? `${address}:0` : undefined;

@@ -147,7 +147,8 @@ export class Router {
       this.#cluster.stats.rqPendingOverflow.inc();
       return this.#finish(overflow);
     }
-    const avoid = this.#policy?.avoidPreviousHosts && this.#tried.size > 0 ? (host: Host) => this.#tried.has(host) : undefined;
+    const avoid =
+      this.#policy?.avoidPreviousHosts && this.#tried.size > 0 ? (host: Host) => this.#tried.has(host) : undefined;
     const host = this.#cluster.pick(connection.local, avoid, this.#policy?.hostAttempts);
     if (!host) {
       breakers.requests.release();

@@ -152,7 +152,11 @@ export class HttpStream implements RouterStream {
       this.request.set('x-envoy-decorator-operation', route.decorator.operation);
     }
     telemetry.toUpstream(this.request, this.info, cluster, this.connection);
-    this.#router = new Router(this, cluster, action, { clock, random, suppressEnvoyHeaders: spec.suppressEnvoyHeaders });
+    this.#router = new Router(this, cluster, action, {
+      clock,
+      random,
+      suppressEnvoyHeaders: spec.suppressEnvoyHeaders,
+    });
     this.#router.start(route, choice);
     sendMirrors(action.mirrors, this.request, this.body, { clusters, clock, random });
   }
@@ -189,7 +193,11 @@ export class HttpStream implements RouterStream {
   }
 
   /** Starts the response: the changes that route and connection manager make, then the head goes out. */
-  #head(status: number, headers: HeaderList, reason: string | undefined): NodeJS.WritableStream & { end(body?: string): void } {
+  #head(
+    status: number,
+    headers: HeaderList,
+    reason: string | undefined,
+  ): NodeJS.WritableStream & { end(body?: string): void } {
     const { spec, clock } = this.#ports;
     this.#responded = true;
     this.info.response = headers;

@@ -1,4 +1,12 @@
-import { addFlag, type ClusterChoice, type Forward, HeaderList, newStreamInfo, type Route, type StreamInfo } from '@flotilla/traffic';
+import {
+  addFlag,
+  type ClusterChoice,
+  type Forward,
+  HeaderList,
+  newStreamInfo,
+  type Route,
+  type StreamInfo,
+} from '@flotilla/traffic';
 import { type DownstreamUpgrade, tunnel } from '@flotilla/wire';
 import type { Connection } from './connection.js';
 import type { HttpPorts } from './manager.js';
@@ -40,14 +48,26 @@ interface Plan {
   choice: ClusterChoice;
 }
 
-function choose(upgrade: DownstreamUpgrade, route: Route | undefined, info: StreamInfo, ports: HttpPorts): Plan | LocalReply {
+function choose(
+  upgrade: DownstreamUpgrade,
+  route: Route | undefined,
+  info: StreamInfo,
+  ports: HttpPorts,
+): Plan | LocalReply {
   if (!route) return noRoute;
   const { action } = route;
   if (action.kind === 'redirect') {
     const location = action.location(info.request!);
-    return { status: action.status, body: '', flag: undefined, details: 'direct_response', headers: [['location', location]] };
+    return {
+      status: action.status,
+      body: '',
+      flag: undefined,
+      details: 'direct_response',
+      headers: [['location', location]],
+    };
   }
-  if (action.kind === 'direct') return { status: action.status, body: action.body, flag: undefined, details: 'direct_response' };
+  if (action.kind === 'direct')
+    return { status: action.status, body: action.body, flag: undefined, details: 'direct_response' };
   const allowed = action.upgrades.get(upgrade.protocol) ?? ports.spec.upgrades.has(upgrade.protocol);
   // Tunnels other than WebSocket (CONNECT among them) are for a later data path.
   if (!allowed || upgrade.protocol !== 'websocket') return forbidden;
@@ -85,7 +105,15 @@ async function carry(
   choice.editRequest?.(request, info);
   route.editRequest?.(request, info);
   action.rewrite(request);
-  const headers = new HeaderList(['host', request.authority, ...request.flat, 'connection', 'Upgrade', 'upgrade', upgrade.protocol]);
+  const headers = new HeaderList([
+    'host',
+    request.authority,
+    ...request.flat,
+    'connection',
+    'Upgrade',
+    'upgrade',
+    upgrade.protocol,
+  ]);
   const { address, port, localAddress } = cluster.route(host);
   host.active++;
   cluster.stats.rqTotal.inc();

@@ -9,7 +9,9 @@ export function runInit(args: readonly string[], env: Readonly<Record<string, st
   const rules = parseIptablesArgs(args);
   const dir = env.FLOTILLA_CAPTURE_DIR;
   if (env.FLOTILLA_NETWORK !== 'loopback' || !dir) {
-    throw new ArgumentError('FLOTILLA_NETWORK=loopback and FLOTILLA_CAPTURE_DIR are needed; other networks are not supported yet');
+    throw new ArgumentError(
+      'FLOTILLA_NETWORK=loopback and FLOTILLA_CAPTURE_DIR are needed; other networks are not supported yet',
+    );
   }
   mkdirSync(dir, { recursive: true });
   const path = `${dir}/rules.json`;

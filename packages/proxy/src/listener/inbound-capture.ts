@@ -23,7 +23,9 @@ export class InboundCapture {
       mkdirSync(this.#dir, { recursive: true });
       // Watched before it is read: a file that appears in between is seen at least once.
       this.#watcher = watch(this.#dir, () => this.#scan());
-      this.#watcher.on('error', (error) => this.#logger.warn('inbound ports are no longer watched', { error: describeError(error) }));
+      this.#watcher.on('error', (error) =>
+        this.#logger.warn('inbound ports are no longer watched', { error: describeError(error) }),
+      );
     } catch (error) {
       this.#logger.error('cannot watch inbound ports', { dir: this.#dir, error: describeError(error) });
     }

@@ -42,8 +42,7 @@ export class ListenerSet {
     this.#environment = {
       ...ports.environment,
       // Exact address first, then the port on any address, as Envoy.
-      byAddress: (address, port) =>
-        this.#byAddress.get(`${address}_${port}`) ?? this.#byAddress.get(`0.0.0.0_${port}`),
+      byAddress: (address, port) => this.#byAddress.get(`${address}_${port}`) ?? this.#byAddress.get(`0.0.0.0_${port}`),
     };
   }
 
@@ -57,7 +56,9 @@ export class ListenerSet {
 
   /** Addresses that are bound, for `/listeners`. */
   bound(name: string): string[] {
-    return [...this.#doors.values()].filter((d) => d.listener === name && d.socket).map((d) => `${d.address}:${d.port}`);
+    return [...this.#doors.values()]
+      .filter((d) => d.listener === name && d.socket)
+      .map((d) => `${d.address}:${d.port}`);
   }
 
   /** Connections open anywhere, replaced listeners included. */
@@ -143,7 +144,7 @@ export class ListenerSet {
 
   /** Resolves when every door that is being opened has been tried. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#doors.values()].map((door) => door.opening));
+    for (const door of this.#doors.values()) await door.opening;
   }
 
   /** Whether all doors are open. */
@@ -154,7 +155,7 @@ export class ListenerSet {
   /** Takes no more connections; idle HTTP connections are closed. */
   drain(): void {
     this.#stopped = true;
-    for (const door of [...this.#doors.values()]) this.close(door.address, door.port);
+    for (const door of this.#doors.values()) this.close(door.address, door.port);
     for (const listener of this.#active.values()) listener.retire();
   }
 

@@ -67,7 +67,8 @@ export class ActiveListener {
     const remote = found.source ?? before.remote;
     if (this.spec.useOriginalDst) {
       const other = this.#environment.byAddress(local.address, local.port);
-      if (other && other !== this) return this.#handOver(socket, other, { local, remote, direct: before.direct }, found);
+      if (other && other !== this)
+        return this.#handOver(socket, other, { local, remote, direct: before.direct }, found);
     }
     this.#dispatch(socket, { local, remote, direct: before.direct }, found);
   }

@@ -23,7 +23,8 @@ export class Gauge {
 
 /** Envoy's default bucket bounds for times (milliseconds) and sizes (bytes). */
 export const defaultBuckets: readonly number[] = [
-  0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000,
+  0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
+  3_600_000,
 ];
 
 export class Histogram {
@@ -142,7 +143,11 @@ export class Scope {
   }
 
   gauge(name: string): Gauge {
-    return this.#registry.gauge(`envoy_${this.#kind}_${name.replaceAll('.', '_')}`, this.#labels(undefined), this.#dotted(name));
+    return this.#registry.gauge(
+      `envoy_${this.#kind}_${name.replaceAll('.', '_')}`,
+      this.#labels(undefined),
+      this.#dotted(name),
+    );
   }
 
   histogram(name: string): Histogram {

@@ -111,7 +111,8 @@ export class UpstreamCluster {
     let host = this.#original.get(key);
     if (!host) {
       // Those that nobody uses any more go first; the map never grows past what is in use plus this.
-      if (this.#original.size >= 1024) for (const [k, h] of this.#original) if (h.active === 0) this.#original.delete(k);
+      if (this.#original.size >= 1024)
+        for (const [k, h] of this.#original) if (h.active === 0) this.#original.delete(k);
       host = newHost({ address, port: override ?? port });
       this.#original.set(key, host);
     }

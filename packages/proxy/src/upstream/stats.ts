@@ -60,7 +60,10 @@ export class ClusterStats {
     this.cxRxBytes = scope.counter('upstream_cx_rx_bytes_total');
     this.cxTxBytes = scope.counter('upstream_cx_tx_bytes_total');
     this.ejections = scope.gauge('outlier_detection.ejections_active');
-    this.ejectionsTotal = scope.counter('outlier_detection.ejections_enforced_total', 'outlier_detection_ejections_enforced_total');
+    this.ejectionsTotal = scope.counter(
+      'outlier_detection.ejections_enforced_total',
+      'outlier_detection_ejections_enforced_total',
+    );
   }
 
   /** `upstream_rq_503` and `upstream_rq_5xx`. */
