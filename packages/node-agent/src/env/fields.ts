@@ -56,7 +56,7 @@ export function resourceValue(
 ): string | undefined {
   const name = ref.containerName || containerName;
   const container = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find((c) => c.name === name);
-  const [kind, resource = ''] = splitOnce(ref.resource);
+  const [kind, resource] = splitOnce(ref.resource);
   if (!container || (kind !== 'limits' && kind !== 'requests')) return undefined;
   const { limits, requests } = container.resources ?? {};
   const own = kind === 'limits' ? limits?.[resource] : (requests?.[resource] ?? limits?.[resource]);

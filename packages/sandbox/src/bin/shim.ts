@@ -23,7 +23,7 @@ attempt('shim', () => {
   if (network) {
     attempt('sockets', () => patchSockets(network));
     attempt('host', () => patchHost(network));
-    if (dns) attempt('names', () => patchNames(network, dns));
+    attempt('names', () => patchNames(network, dns));
   }
   if (network || mounts.length > 0) syncBuiltinESMExports();
 });

@@ -24,8 +24,8 @@ export function candidates(name: string, dns: Pick<Dns, 'domain' | 'searches' | 
 /** While the agent restarts its DNS server is away for a moment. */
 const patience = { tries: 20, wait: 100 };
 
-export function patchNames(network: NonNullable<ShimSettings['network']>, dns: Dns): void {
-  resolveThere(dns.server);
+export function patchNames(network: NonNullable<ShimSettings['network']>, dns: Dns | undefined): void {
+  if (dns) resolveThere(dns.server);
   let resolver: Resolver | undefined;
 
   const ask = (names: string[], tries: number, found: (addresses: string[] | undefined) => void): void => {
@@ -33,7 +33,7 @@ export function patchNames(network: NonNullable<ShimSettings['network']>, dns: D
     if (name === undefined) return found(undefined);
     if (!resolver) {
       resolver = new dnsModule.Resolver({ timeout: 1000, tries: 2 });
-      resolver.setServers([dns.server]);
+      resolver.setServers([dns!.server]);
     }
     resolver.resolve4(name, (error, addresses) => {
       if (!error && addresses.length > 0) return found(addresses);
@@ -48,7 +48,7 @@ export function patchNames(network: NonNullable<ShimSettings['network']>, dns: D
       const done = (typeof options === 'function' ? options : callback) as Callback;
       const asks = lookupOptions(options);
       const own = hostname === network.hostname;
-      const names = typeof hostname === 'string' && !isAddress(hostname) ? candidates(hostname, dns) : [];
+      const names = dns && typeof hostname === 'string' && !isAddress(hostname) ? candidates(hostname, dns) : [];
       const viaHost = (): void => void Reflect.apply(original, dnsModule, [hostname, options, callback]);
       if (typeof done !== 'function' || asks === undefined || (!own && names.length === 0) || isLocal(hostname)) {
         return viaHost();
@@ -86,7 +86,9 @@ function resolveThere(server: string): void {
       const first = function (this: unknown, ...args: unknown[]): unknown {
         if (!set) dnsModule.setServers([server]);
         set = true;
-        return Reflect.apply(original, this, args);
+        // `setServers` puts functions bound to a new resolver in the place of all of these.
+        const current: unknown = Reflect.get(target, name);
+        return Reflect.apply(typeof current === 'function' && current !== first ? current : original, this, args);
       };
       Reflect.set(target, name, first);
     }
