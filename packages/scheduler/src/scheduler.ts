@@ -1,6 +1,7 @@
 import { type core, isStatus, pods } from '@flotilla/api';
 import { type Clock, describeError, type Logger, type Random } from '@flotilla/base';
 import type { EventRecorder } from '@flotilla/client';
+import type { Profile } from '@flotilla/host';
 import { type ApiClient, byNamespace, type Caches } from './caches.js';
 import { decidePlace, filters } from './cycle.js';
 import type { Hint } from './filters/filter.js';
@@ -19,11 +20,13 @@ export interface SchedulerContext {
   logger: Logger;
   clock: Clock;
   random: Random;
+  profile: Profile;
 }
 
 /** How long the loop goes on before others get their turn, milliseconds. */
 const sliceMs = 5;
-const backoff = { base: 100, max: 10_000 };
+/** Upstream's podInitialBackoffSeconds and podMaxBackoffSeconds, and a livelier pair. */
+const backoffs = { kubernetes: { base: 1000, max: 10_000 }, fast: { base: 100, max: 5000 } };
 
 /**
  * Places pods. One decision at a time, from what is known now and what was just decided; bindings go on beside it. A
@@ -50,7 +53,7 @@ export class Scheduler {
       volumes: () => caches.volumes.list(),
       storageClass: (name) => caches.storageClasses.get(name),
     });
-    this.#queue = new SchedulingQueue(ctx.clock, backoff, () => this.#wake());
+    this.#queue = new SchedulingQueue(ctx.clock, backoffs[ctx.profile], () => this.#wake());
     this.#stopFeed = feedScheduler(caches, this.#cluster, this.#queue, (pod) => this.#holdBack(pod));
   }
 

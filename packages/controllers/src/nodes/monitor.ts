@@ -133,7 +133,7 @@ export class NodeMonitor {
       (w) => w.disconnected !== undefined || w.silence > silence / 2 || now - w.since > silence * 2,
     );
     if (!quiet) return [];
-    const starved = 1 + 2 * (pressure() ?? 0);
+    const starved = 1 + (pressure() ?? 0);
     const allQuiet = alive.every((w) => w.disconnected !== undefined || w.silence > silence / 2);
     const doubt = allQuiet ? commonCauseFactor : 1;
     return [...this.#watched].filter(([, w]) => {
