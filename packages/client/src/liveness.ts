@@ -1,5 +1,6 @@
 import { type Clock, describeError, errorCode, type Logger, type Timer } from '@flotilla/base';
 import { ErrorCode, type NatsConnection } from 'nats';
+import { hear } from './nats/link.js';
 import type { Serving } from './nats/serve-requests.js';
 
 export type ConnectionEvent = 'connected' | 'disconnected';
@@ -60,16 +61,14 @@ export function natsNodeLiveness(options: NatsNodeLivenessOptions): NodeLiveness
   };
 
   const subscriptions = [
-    nc.subscribe('hb.*', {
-      callback: (_error, msg) => {
-        for (const listener of heartbeatListeners) listener(msg.subject.slice(3));
-      },
+    hear(nc, 'hb.*', (msg) => {
+      for (const listener of heartbeatListeners) listener(msg.subject.slice(3));
     }),
     ...(system
       ? (['connected', 'disconnected'] as const).map((event) =>
-          system.subscribe(`$SYS.ACCOUNT.*.${event === 'connected' ? 'CONNECT' : 'DISCONNECT'}`, {
-            callback: (_error, msg) => onAdvisory(event, msg.data),
-          }),
+          hear(system, `$SYS.ACCOUNT.*.${event === 'connected' ? 'CONNECT' : 'DISCONNECT'}`, (msg) =>
+            onAdvisory(event, msg.data),
+          ),
         )
       : []),
   ];
@@ -104,10 +103,8 @@ export function serveNodeLiveness(
 ): Serving {
   const { clock, intervalMs = 250 } = options;
   let timer: Timer | undefined;
-  const subscription = nc.subscribe(`node.${node}.ping`, {
-    callback: (_error, msg) => {
-      if (!nc.isClosed()) msg.respond();
-    },
+  const subscription = hear(nc, `node.${node}.ping`, (msg) => {
+    if (!nc.isClosed()) msg.respond();
   });
   const beat = (): void => {
     if (nc.isClosed()) return;

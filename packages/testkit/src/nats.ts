@@ -64,6 +64,12 @@ export async function startNats(options: NatsFixtureOptions = {}): Promise<NatsF
   }
 }
 
+/** A test process that dies must not leave its servers behind. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 class NatsServer implements NatsFixture {
   readonly dir: string;
   readonly #options: NatsFixtureOptions;
@@ -100,7 +106,7 @@ class NatsServer implements NatsFixture {
       let log = '';
       child.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4000)));
       this.#child = child;
-      process.once('exit', this.#killNow);
+      running.add(child);
       if (await listening(child, this.#port)) return;
       await this.kill();
       if (!/address already in use/.test(log) || attempt >= 5) throw new FixtureFailed(`nats-server: ${log}`);
@@ -111,7 +117,7 @@ class NatsServer implements NatsFixture {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    process.removeListener('exit', this.#killNow);
+    if (child) running.delete(child);
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once('exit', resolve));
     if (!child.kill('SIGKILL')) return;
@@ -130,9 +136,6 @@ class NatsServer implements NatsFixture {
     await this.kill();
     await rm(this.dir, { recursive: true, force: true });
   }
-
-  /** A test process that dies must not leave its server behind. */
-  readonly #killNow = (): void => void this.#child?.kill('SIGKILL');
 }
 
 function renderConfig(dir: string, port: number, options: NatsFixtureOptions): string {

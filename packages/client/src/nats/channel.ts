@@ -2,7 +2,7 @@ import type { Subscription } from 'nats';
 import { TransportError } from '../transport.js';
 import { FrameReceiver, FrameSender } from './flow.js';
 import { decodeFrame, encodeFrame, type Frame } from './frames.js';
-import type { Link } from './link.js';
+import { hear, type Link } from './link.js';
 import { partSize } from './wire.js';
 
 export interface ChannelOptions {
@@ -40,7 +40,7 @@ export class Channel {
       (bytes) => this.#send({ type: 'credit', bytes }),
       () => this.reset('the reader has left'),
     );
-    this.#subscription = link.nc.subscribe(options.receive, { callback: (_error, msg) => this.#onMessage(msg.data) });
+    this.#subscription = hear(link.nc, options.receive, (msg) => this.#onMessage(msg.data));
     this.#forgetDown = link.onDown(() => this.fail(new TransportError('disconnected', 'the NATS connection was lost')));
   }
 

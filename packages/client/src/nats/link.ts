@@ -1,4 +1,4 @@
-import { createInbox, Events, type Msg, type NatsConnection, nuid } from 'nats';
+import { createInbox, Events, type Msg, type NatsConnection, nuid, type Subscription } from 'nats';
 
 /** One question whose answers come back to an inbox of its own. */
 interface Waiting {
@@ -27,7 +27,7 @@ export class Link {
     this.#up = !nc.isClosed();
     this.#inbox = createInbox(inboxPrefixOf(nc));
     if (!this.#up) return;
-    nc.subscribe(`${this.#inbox}.*`, { callback: (_error, msg) => this.#onReply(msg) });
+    hear(nc, `${this.#inbox}.*`, (msg) => this.#onReply(msg));
     void this.#follow();
     void nc.closed().then(() => this.#down());
   }
@@ -93,6 +93,18 @@ export function linkOf(nc: NatsConnection): Link {
     links.set(nc, link);
   }
   return link;
+}
+
+/**
+ * Hears a subject. nats.js also calls back with an error and no message when the server forbids the subscription (which the
+ * connection's own error status reports), and stops reading the connection for good if a callback throws.
+ */
+export function hear(nc: NatsConnection, subject: string, onMessage: (msg: Msg) => void): Subscription {
+  return nc.subscribe(subject, {
+    callback: (error, msg) => {
+      if (!error) onMessage(msg);
+    },
+  });
 }
 
 /** NATS's own answer when nobody listens to a subject. */

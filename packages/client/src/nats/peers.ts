@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '@flotilla/base';
 import type { NatsConnection } from 'nats';
 import { TransportError } from '../transport.js';
-import { isNoResponders, type Link } from './link.js';
+import { hear, isNoResponders, type Link } from './link.js';
 import { h, toHeaders } from './wire.js';
 
 /** How often a client shows that it lives, and asks whether the server does. */
@@ -87,12 +87,10 @@ export class ClientWatch {
 
   constructor(nc: NatsConnection, clock: Clock, subject: string) {
     this.#clock = clock;
-    const subscription = nc.subscribe(subject, {
-      callback: (_error, msg) => {
-        const peer = this.#peers.get(msg.headers?.get(h.peer) ?? '');
-        if (peer) peer.lastHeard = clock.monotonic();
-        if (!nc.isClosed()) msg.respond();
-      },
+    const subscription = hear(nc, subject, (msg) => {
+      const peer = this.#peers.get(msg.headers?.get(h.peer) ?? '');
+      if (peer) peer.lastHeard = clock.monotonic();
+      if (!nc.isClosed()) msg.respond();
     });
     this.#stopListening = () => subscription.unsubscribe();
   }

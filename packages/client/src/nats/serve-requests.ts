@@ -1,7 +1,7 @@
 import { describeError, type Logger } from '@flotilla/base';
 import type { Msg, NatsConnection } from 'nats';
 import type { ApiResponse } from '../transport.js';
-import { type Link, linkOf } from './link.js';
+import { hear, type Link, linkOf } from './link.js';
 import {
   apiRequestOf,
   fromHeaders,
@@ -33,7 +33,7 @@ export function serveRequests(
   options: { logger: Logger },
 ): Serving {
   const server = new RequestServer(linkOf(nc), handler, options.logger);
-  const subscription = nc.subscribe(subject, { callback: (_error, msg) => server.onMessage(msg) });
+  const subscription = hear(nc, subject, (msg) => server.onMessage(msg));
   return {
     async stop() {
       subscription.unsubscribe();

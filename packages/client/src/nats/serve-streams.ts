@@ -3,7 +3,7 @@ import { systemClock } from '@flotilla/host';
 import type { Msg, NatsConnection } from 'nats';
 import { Channel } from './channel.js';
 import { receiveWindow } from './flow.js';
-import { type Link, linkOf } from './link.js';
+import { hear, type Link, linkOf } from './link.js';
 import { ClientWatch } from './peers.js';
 import type { Serving } from './serve-requests.js';
 import { fromHeaders, h, type IncomingRequest, toHeaders } from './wire.js';
@@ -43,23 +43,23 @@ export function serveStreams(
     `stream.${subject.split('.')[1] ?? '*'}.${link.instance}.ping`,
   );
   const running = new Map<ServedStream, Promise<void>>();
-  const subscription = nc.subscribe(subject, {
-    callback: (_error, msg) => {
-      const probed = msg.headers?.get(h.probe);
-      if (probed)
-        return answerProbe(
-          nc,
-          probed,
-          [...running.keys()].some((stream) => stream.reply === probed),
-        );
-      const id = msg.headers?.get(h.stream) ?? '';
-      if (!msg.reply || !/^\w+$/.test(id)) return;
-      const stream = new ServedStream(link, clients, msg, id);
-      running.set(
-        stream,
-        stream.run(handler, options.logger).finally(() => running.delete(stream)),
+  const subscription = hear(nc, subject, (msg) => {
+    const probed = msg.headers?.get(h.probe);
+    if (probed) {
+      answerProbe(
+        nc,
+        probed,
+        [...running.keys()].some((stream) => stream.reply === probed),
       );
-    },
+      return;
+    }
+    const id = msg.headers?.get(h.stream) ?? '';
+    if (!msg.reply || !/^\w+$/.test(id)) return;
+    const stream = new ServedStream(link, clients, msg, id);
+    running.set(
+      stream,
+      stream.run(handler, options.logger).finally(() => running.delete(stream)),
+    );
   });
   return {
     async stop() {

@@ -15,6 +15,10 @@ export interface Append {
   failed(error: Error): void;
 }
 
+/** Claims that may lose to other writes before one is forced, and that may fail altogether. */
+const maxLostClaims = 3;
+const maxFailedClaims = 20;
+
 interface Pending extends Append {
   id: string;
   /** The sequence it must get, once it has been sent. */
@@ -83,9 +87,12 @@ export class Appender {
   /** Why nothing is being sent at the moment, for people. */
   lastTrouble = 'starting';
 
-  /** Takes the log over. Resolves when this is its writer; rejects with why not. */
+  /**
+   * Takes the log over. Resolves when this is its writer; rejects with why not. A claim that loses to others' writes again
+   * and again is made without the fence: it then ends whatever the previous writer had under way.
+   */
   async claim(): Promise<void> {
-    await this.#settleEnd(true);
+    await this.#settleEnd('take over');
     this.#state = 'open';
     this.#pump();
   }
@@ -213,7 +220,7 @@ export class Appender {
 
   async #settleUntilOpen(): Promise<void> {
     try {
-      await this.#settleEnd(false);
+      await this.#settleEnd('go on');
     } catch (error) {
       if (this.#state === 'ended') return;
       await this.#resolveLost();
@@ -229,16 +236,16 @@ export class Appender {
   }
 
   /** Tries until the end of the log is known and ours. Rejects when it is not ours (any more). */
-  async #settleEnd(once: boolean): Promise<void> {
-    for (let failures = 0; ; ) {
+  async #settleEnd(aim: 'take over' | 'go on'): Promise<void> {
+    for (let failures = 0, lost = 0; ; ) {
       this.#ended.signal.throwIfAborted();
       if (this.#options.connection.up) {
         try {
-          if (await this.#settleOnce()) return;
+          if (await this.#settleOnce(aim === 'take over' && lost++ >= maxLostClaims)) return;
           continue;
         } catch (error) {
           if (!(error instanceof StoreUnavailable) || this.#state === 'ended') throw error;
-          if (once && failures > 20) throw error;
+          if (aim === 'take over' && failures > maxFailedClaims) throw error;
           this.lastTrouble = describeError(error);
         }
       }
@@ -248,17 +255,19 @@ export class Appender {
   }
 
   /** True: our claim is the end of the log. False: there was more to read; try again. */
-  async #settleOnce(): Promise<boolean> {
+  async #settleOnce(force: boolean): Promise<boolean> {
     const { log, identity } = this.#options;
     const data = Buffer.from(JSON.stringify({ identity }));
     const id = this.#nextId();
-    const reply = await this.#appendAlone({ subject: log.writerSubject, op: 'claim', id, data });
+    const reply = await this.#appendAlone({ subject: log.writerSubject, op: 'claim', id, data }, force);
     if (reply.kind === 'refused') {
       // Also finds out whether there is a log at all.
       await log.lastSeq();
       throw new StoreUnavailable('not-applied', reply.why);
     }
     if (reply.kind === 'stored') {
+      // A forced claim: what came before it, others' last writes.
+      await this.#readOn(reply.seq - 1);
       this.#lastSeq = reply.seq;
       this.#requeue();
       this.#options.onAdvance(reply.seq);
@@ -273,9 +282,12 @@ export class Appender {
     return false;
   }
 
-  #appendAlone(message: { subject: string; op: RecordOp; id: string; data: Uint8Array }): Promise<AppendReply> {
+  #appendAlone(
+    message: { subject: string; op: RecordOp; id: string; data: Uint8Array },
+    force: boolean,
+  ): Promise<AppendReply> {
     return new Promise((resolve, reject) => {
-      const forget = this.#options.log.append(message, { lastSeq: this.#lastSeq }, (reply) => {
+      const forget = this.#options.log.append(message, force ? undefined : { lastSeq: this.#lastSeq }, (reply) => {
         timer.cancel();
         resolve(reply);
       });

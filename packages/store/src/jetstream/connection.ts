@@ -1,4 +1,4 @@
-import { Events, type NatsConnection } from 'nats';
+import { Events, type Msg, type NatsConnection, type Subscription } from 'nats';
 
 /** Whether the NATS connection is up, as an event. */
 export class ConnectionState {
@@ -34,4 +34,16 @@ export class ConnectionState {
     this.#up = up;
     for (const listener of this.#listeners) listener(up);
   }
+}
+
+/**
+ * Hears a subject. nats.js also calls back with an error and no message when the server forbids the subscription (which the
+ * connection's own error status reports), and stops reading the connection for good if a callback throws.
+ */
+export function hear(nc: NatsConnection, subject: string, onMessage: (msg: Msg) => void): Subscription {
+  return nc.subscribe(subject, {
+    callback: (error, msg) => {
+      if (!error) onMessage(msg);
+    },
+  });
 }

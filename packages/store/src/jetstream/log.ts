@@ -1,5 +1,6 @@
 import { errorCode } from '@flotilla/base';
 import { createInbox, type Msg, type NatsConnection, type Subscription } from 'nats';
+import { hear } from './connection.js';
 import { LogDiverged, StoreUnavailable } from '../errors.js';
 import { type Fence, type LogRecord, opAndIdOfText, type RecordOp, recordHeaders } from './record.js';
 
@@ -48,7 +49,7 @@ export class StreamLog {
     this.root = options.root;
     this.#replicas = options.replicas;
     this.#inbox = createInbox(inboxPrefixOf(nc));
-    this.#subscription = nc.subscribe(`${this.#inbox}.*`, { callback: (_error, msg) => this.#onReply(msg) });
+    this.#subscription = hear(nc, `${this.#inbox}.*`, (msg) => this.#onReply(msg));
   }
 
   /** An inbox of this connection's own, for what JetStream pushes. */
@@ -104,7 +105,7 @@ export class StreamLog {
    */
   append(
     message: { subject: string; op: RecordOp; id: string; data: Uint8Array },
-    fence: Fence,
+    fence: Fence | undefined,
     onReply: (reply: AppendReply) => void,
   ): () => void {
     const token = (this.#tokens++).toString(36);

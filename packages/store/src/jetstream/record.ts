@@ -37,11 +37,11 @@ export interface Fence {
   lastId?: string;
 }
 
-export function recordHeaders(op: RecordOp, id: string, fence: Fence): MsgHdrs {
+export function recordHeaders(op: RecordOp, id: string, fence: Fence | undefined): MsgHdrs {
   const h = headers();
   h.set(idHeader, id);
-  h.set('Nats-Expected-Last-Sequence', String(fence.lastSeq));
-  if (fence.lastId !== undefined) h.set('Nats-Expected-Last-Msg-Id', fence.lastId);
+  if (fence) h.set('Nats-Expected-Last-Sequence', String(fence.lastSeq));
+  if (fence?.lastId !== undefined) h.set('Nats-Expected-Last-Msg-Id', fence.lastId);
   if (op !== 'update') h.set(opHeader, op);
   return h;
 }

@@ -1,5 +1,6 @@
 import { errorCode } from '@flotilla/base';
 import { ErrorCode, type NatsConnection, type Subscription } from 'nats';
+import { hear } from './connection.js';
 
 /**
  * The writer's seat: whoever writes the log answers requests here, so that others learn at once that it is taken, or, as
@@ -25,9 +26,7 @@ export class WriterSeat {
   }
 
   take(identity: string): void {
-    this.#subscription ??= this.#nc.subscribe(this.#subject, {
-      callback: (_error, msg) => void msg.respond(Buffer.from(identity)),
-    });
+    this.#subscription ??= hear(this.#nc, this.#subject, (msg) => void msg.respond(Buffer.from(identity)));
   }
 
   leave(): void {

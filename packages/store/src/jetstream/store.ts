@@ -15,7 +15,7 @@ import type {
   WriteResult,
 } from '../port.js';
 import { type Append, Appender } from './appender.js';
-import { ConnectionState } from './connection.js';
+import { ConnectionState, hear } from './connection.js';
 import { StreamLog } from './log.js';
 import type { LogRecord } from './record.js';
 import { WriterSeat } from './seat.js';
@@ -347,9 +347,10 @@ export class JetStreamStore<T> implements Store<T> {
 
   /** Reads what is in the log now: all that the previous writer has acknowledged. */
   async #catchUp(tail: LogTail): Promise<void> {
+    const known = this.#cache.revision;
     const end = await this.#log.lastSeq();
+    if (known > end) throw new LogDiverged(`it ended at ${known}, and now at ${end}`);
     if (tail.seen < end) await Promise.race([tail.whenCaughtUp(), sleep(this.#options.clock, 2000)]);
-    if (this.#cache.revision > end) throw new LogDiverged(`it ended at ${this.#cache.revision}, and now at ${end}`);
     this.#cache.advance(Math.max(this.#cache.revision, tail.seen));
   }
 
@@ -390,8 +391,8 @@ export class JetStreamStore<T> implements Store<T> {
 
   /** An idle writer appends nothing that could be refused: it hears of another's claim when that is sent. */
   #watchClaims(appender: Appender): void {
-    const subscription = this.#options.nc.subscribe(this.#log.writerSubject, {
-      callback: () => appender.settle('another process claims the log'),
+    const subscription = hear(this.#options.nc, this.#log.writerSubject, () => {
+      appender.settle('another process claims the log');
     });
     this.#closing.signal.addEventListener('abort', () => subscription.unsubscribe(), { once: true });
   }

@@ -1,6 +1,6 @@
 import { type Clock, describeError, type Logger, type Timer } from '@flotilla/base';
 import type { Msg, Subscription } from 'nats';
-import type { ConnectionState } from './connection.js';
+import { type ConnectionState, hear } from './connection.js';
 import type { StreamLog } from './log.js';
 import { type LogRecord, opAndId } from './record.js';
 
@@ -83,10 +83,8 @@ export class LogTail {
     this.#watch();
     try {
       const inbox = log.newInbox();
-      this.#subscription = log.nc.subscribe(inbox, {
-        callback: (_error, msg) => {
-          if (generation === this.#generation) this.#onMessage(msg);
-        },
+      this.#subscription = hear(log.nc, inbox, (msg) => {
+        if (generation === this.#generation) this.#onMessage(msg);
       });
       const info = await log.api<{ name: string; num_pending: number }>(`CONSUMER.CREATE.${log.stream}`, {
         stream_name: log.stream,

@@ -2,7 +2,7 @@ import { type Clock, describeError, type Logger, type Timer } from '@flotilla/ba
 import type { ConnectionState } from './connection.js';
 import type { StreamLog } from './log.js';
 
-const sweepEveryMs = 5_000;
+const longestSweepMs = 5_000;
 
 /**
  * Deletions stay in the log as messages, so that whoever follows it learns of them, and are removed when they are old: a
@@ -25,6 +25,10 @@ export class Tombstones {
     this.#clock = o.clock;
     this.#logger = o.logger;
     this.#ageMs = o.ageMs;
+  }
+
+  get #sweepMs(): number {
+    return Math.min(longestSweepMs, this.#ageMs / 2);
   }
 
   /** Number of tombstones in the log. */
@@ -50,9 +54,9 @@ export class Tombstones {
       } catch (error) {
         this.#logger.debug('cannot remove old tombstones', { error: describeError(error) });
       }
-      if (!this.#stopped) this.#timer = this.#clock.after(sweepEveryMs, () => void sweep());
+      if (!this.#stopped) this.#timer = this.#clock.after(this.#sweepMs, () => void sweep());
     };
-    this.#timer = this.#clock.after(sweepEveryMs, () => void sweep());
+    this.#timer = this.#clock.after(this.#sweepMs, () => void sweep());
   }
 
   stop(): void {
