@@ -1,1 +1,1 @@
-export {};
+export { type RunningPilot, startPilot } from './pilot.js';

@@ -1,5 +1,6 @@
 export { AdsClientState, type Received, type Update } from './ads/client.js';
 export { AdsServerStream, type Push, type PushPlan, type Receipt, type WatchStatus } from './ads/server.js';
+export { encodeResponse } from './ads/response.js';
 export { type EncodedResource, isFullState, type Rejection, type ResourceView, type Sent } from './ads/watch.js';
 export {
   decode,

@@ -38,13 +38,6 @@ export interface Config<Spec> {
   readonly fromIngress?: boolean;
 }
 
-/** A certificate for a gateway server: PEM texts. */
-export interface TlsSecret {
-  readonly certificate: string;
-  readonly privateKey: string;
-  readonly ca: string | undefined;
-}
-
 /** Everything that listeners, routes and clusters are made of. Never changes; the next state is another object. */
 export interface ConfigSnapshot {
   /** `cluster.local` */
@@ -57,8 +50,6 @@ export interface ConfigSnapshot {
   readonly gateways: readonly Config<istio.GatewaySpec>[];
   readonly virtualServices: readonly Config<istio.VirtualServiceSpec>[];
   readonly destinationRules: readonly Config<istio.DestinationRuleSpec>[];
-  /** By `namespace/name`; only those that gateways name. */
-  readonly secrets: ReadonlyMap<string, TlsSecret>;
 }
 
 /** One address of a service port. */

@@ -2,7 +2,9 @@ import test from 'ava';
 import * as fc from 'fast-check';
 import type { ClusterLoadAssignment, DiscoveryRequest, DiscoveryResponse, RouteConfiguration } from '../gen/types.js';
 import { encodeResource, type ResourceKind, type Resources, typeUrls } from '../resources.js';
+import { decode } from '../codec/index.js';
 import { AdsClientState } from './client.js';
+import { encodeResponse } from './response.js';
 import { AdsServerStream, type Push } from './server.js';
 import type { EncodedResource, ResourceView } from './watch.js';
 
@@ -118,6 +120,13 @@ test('a first connection gets clusters, endpoints, listeners and routes in that 
   const pushes = settle(client, server, viewOf({ clusters: { a: 1, b: 2 }, target: 'a' }), client.open());
   t.deepEqual(kindsOf(pushes), ['cluster', 'endpoint', 'listener', 'route']);
   t.true(server.status().every(({ synced }) => synced));
+});
+
+test('a response of shared bytes is the response that was meant', (t) => {
+  const server = new AdsServerStream();
+  server.receive({ type_url: typeUrls.cluster });
+  const [push] = server.plan(viewOf({ clusters: { a: 1, ['b'.repeat(300)]: 2 }, target: 'a' }), 0).pushes;
+  t.deepEqual(decode('envoy.service.discovery.v3.DiscoveryResponse', encodeResponse(push!)), response(push!));
 });
 
 test('only the first request of a stream carries the node', (t) => {
