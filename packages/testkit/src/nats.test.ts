@@ -53,7 +53,7 @@ test('close leaves nothing behind', async (t) => {
   const nats = await startNats();
   const { pid, dir } = nats;
   t.true(existsSync(dir));
-  nats.pause();
+  await nats.pause();
   await nats.close();
   await t.throwsAsync(connect({ servers: nats.url, reconnect: false }));
   t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });

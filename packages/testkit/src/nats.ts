@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,8 +38,9 @@ export interface NatsFixture {
   kill(): Promise<void>;
   /** Starts it again on the same port and directory; resolves when it takes connections. */
   start(): Promise<void>;
-  /** Stops it where it stands, with its connections open (SIGSTOP), and lets it go on. */
-  pause(): void;
+  /** Stops it where it stands, with its connections open (SIGSTOP); resolves when it has stopped. */
+  pause(): Promise<void>;
+  /** Lets it go on. */
   resume(): void;
   /** Ends the server and removes its directory. */
   close(): Promise<void>;
@@ -124,8 +125,10 @@ class NatsServer implements NatsFixture {
     await gone;
   }
 
-  pause(): void {
+  async pause(): Promise<void> {
+    const { pid } = this;
     this.#child?.kill('SIGSTOP');
+    while (await isRunning(pid)) await new Promise((resolve) => setTimeout(resolve, 1));
   }
 
   resume(): void {
@@ -136,6 +139,13 @@ class NatsServer implements NatsFixture {
     await this.kill();
     await rm(this.dir, { recursive: true, force: true });
   }
+}
+
+/** False when the process is stopped or gone, or this is not Linux and cannot be told. */
+async function isRunning(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ' T');
+  // `pid (name) state …`; the name may hold anything.
+  return !/^[TtZX]/.test(stat.slice(stat.lastIndexOf(')') + 1).trim());
 }
 
 function renderConfig(dir: string, port: number, options: NatsFixtureOptions): string {

@@ -266,7 +266,7 @@ test('a NATS that hangs: writes fail in time, with an honest outcome, and all is
   const { nats, open } = await setUp(t);
   const store = await open('one', { replyTimeoutMs: 200, writeTimeoutMs: 500, pipeline: 2 });
   await store.write({ key: pod('a'), value: thing('a', 1) });
-  nats.pause();
+  await nats.pause();
   const outcomes = await Promise.all(
     ['a', 'b', 'c', 'd', 'a'].map((name, i) =>
       store.write({ key: pod(name), value: thing(name, 10 + i) }).then(
