@@ -19,7 +19,7 @@ test('each kind of field error has upstream’s words', (t) => {
   t.is(String(fieldErrors.invalid(path, 'a"b', 'bad')), 'spec.x: Invalid value: "a\\"b": bad');
   t.is(String(fieldErrors.invalid(path, 70000, 'bad')), 'spec.x: Invalid value: 70000: bad');
   t.is(String(fieldErrors.invalid(path, { a: 1 }, 'bad')), 'spec.x: Invalid value: {"a":1}: bad');
-  t.is(String(fieldErrors.invalid(path, undefined, 'bad')), 'spec.x: Invalid value: "null": bad');
+  t.is(String(fieldErrors.invalid(path, undefined, 'bad')), 'spec.x: Invalid value: null: bad');
   t.is(
     String(fieldErrors.notSupported(path, 'z', ['A', 'B'])),
     'spec.x: Unsupported value: "z": supported values: "A", "B"',

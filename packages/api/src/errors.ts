@@ -69,10 +69,11 @@ export function quote(text: string): string {
   return JSON.stringify(text).replaceAll('\u007f', '\\x7f');
 }
 
+/** Go prints a text quoted, anything else as JSON, in which its encoder escapes what HTML would trip over. */
 function describeValue(value: unknown): string {
-  if (value === undefined || value === null) return '"null"';
   if (typeof value === 'string') return quote(value);
-  return JSON.stringify(value);
+  const json = JSON.stringify(value ?? null);
+  return json.replaceAll('<', '\\u003c').replaceAll('>', '\\u003e').replaceAll('&', '\\u0026');
 }
 
 /** One mistake in one field. It is a value, not an exception: validation returns a list of them. */
@@ -117,7 +118,8 @@ export const fieldErrors = {
       value,
       supported.length === 0 ? '' : `supported values: ${[...supported].map(quote).join(', ')}`,
     ),
-  duplicate: (path: Path, value: unknown): FieldError => new FieldError('FieldValueDuplicate', path, value, ''),
+  duplicate: (path: Path, value: unknown, detail = ''): FieldError =>
+    new FieldError('FieldValueDuplicate', path, value, detail),
   forbidden: (path: Path, detail = ''): FieldError => new FieldError('FieldValueForbidden', path, '', detail),
   notFound: (path: Path, value: unknown): FieldError => new FieldError('FieldValueNotFound', path, value, ''),
   internal: (path: Path, detail: string): FieldError => new FieldError('InternalError', path, null, detail),

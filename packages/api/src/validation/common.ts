@@ -1,4 +1,11 @@
 import { type FieldError, type FieldPath, fieldErrors } from '../errors.js';
+import {
+  dns1123LabelErrors,
+  dns1123SubdomainErrors,
+  portNameErrors,
+  portNumberErrors,
+  qualifiedNameErrors,
+} from '../names.js';
 import type { KubeObject } from '../resources.js';
 
 /** The rules of one kind, beyond its metadata. Method syntax, so that functions of a kind's own type fit. */
@@ -12,7 +19,7 @@ export interface Rules {
 
 export type FieldErrors = FieldError[];
 
-export const { required, invalid, notSupported, duplicate, forbidden, tooLong, tooMany } = fieldErrors;
+export const { required, invalid, notSupported, notFound, duplicate, forbidden, tooLong, tooMany } = fieldErrors;
 
 export const immutableMessage = 'field is immutable';
 
@@ -25,15 +32,43 @@ export function nonnegative(path: FieldPath, value: number | undefined): FieldEr
   return value !== undefined && value < 0 ? [invalid(path, value, 'must be greater than or equal to 0')] : [];
 }
 
+/** The checks of a union: at least one member, at most one. Returns the names of the members that are set. */
+export function membersOf(union: object, names: readonly string[]): string[] {
+  return names.filter((name) => (union as Record<string, unknown>)[name] !== undefined);
+}
+
+export function greaterThanZero(path: FieldPath, value: number): FieldErrors {
+  return value > 0 ? [] : [invalid(path, value, 'must be greater than 0')];
+}
+
+/** A DNS label, as upstream's `ValidateDNS1123Label`. */
+export function dnsLabel(path: FieldPath, value: string): FieldErrors {
+  return complain(path, value, dns1123LabelErrors(value));
+}
+
+export function dnsSubdomain(path: FieldPath, value: string): FieldErrors {
+  return complain(path, value, dns1123SubdomainErrors(value));
+}
+
+export function qualifiedName(path: FieldPath, value: string): FieldErrors {
+  return complain(path, value, qualifiedNameErrors(value));
+}
+
+/** A port by number or by name. */
+export function portNumberOrName(path: FieldPath, port: number | string | undefined): FieldErrors {
+  if (typeof port === 'string') return complain(path, port, portNameErrors(port));
+  return complain(path, port ?? 0, portNumberErrors(port ?? 0));
+}
+
 /** A text that must not be empty. */
 export function present(path: FieldPath, value: string | undefined): FieldErrors {
   return value ? [] : [required(path)];
 }
 
-/** An enumerated text that must be there. The supported values are listed sorted, as upstream's sets are. */
+/** An enumerated text that must be there. `supported` is listed as given: sorted where upstream has a set. */
 export function oneOf(path: FieldPath, value: string | undefined, supported: readonly string[]): FieldErrors {
   if (!value) return [required(path)];
-  return supported.includes(value) ? [] : [notSupported(path, value, [...supported].sort())];
+  return supported.includes(value) ? [] : [notSupported(path, value, supported)];
 }
 
 /** The same, but the text may be absent. */
