@@ -13,4 +13,6 @@ export type {
   WriteResult,
 } from './port.js';
 export { MemoryStore } from './memory.js';
-export { JetStreamStore, type JetStreamStoreOptions } from './jetstream/store.js';
+export type { JetStreamStoreOptions } from './jetstream/options.js';
+export { JetStreamStore } from './jetstream/store.js';
+export type { Role } from './jetstream/succession.js';
