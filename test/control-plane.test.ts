@@ -144,11 +144,10 @@ test('a changed template is rolled out and rolled back; the deployment goes with
   t.is(third.metadata.annotations?.['deployment.kubernetes.io/revision'], '3');
   const sets = await plane.client.resource(replicaSets).list({ namespace: 'default' });
   t.deepEqual(
-    sets.items.map((rs) => [rs.metadata.annotations?.['deployment.kubernetes.io/revision'], rs.spec.replicas]).sort(),
-    [
-      ['2', 0],
-      ['3', 4],
-    ],
+    sets.items
+      .map((rs) => `${rs.metadata.annotations?.['deployment.kubernetes.io/revision']}: ${rs.spec.replicas}`)
+      .toSorted(),
+    ['2: 0', '3: 4'],
   );
   await client.delete(ref, { propagationPolicy: 'Foreground' });
   await until(async () => {

@@ -174,8 +174,8 @@ class RunningHollow implements HollowNode {
 
   async register(client: Client): Promise<void> {
     const node = readyNode(this.name, this.#options);
-    const created = await client.resource(nodes).create(node);
-    await client.resource(nodes).updateStatus({ ...created, status: node.status });
+    await client.resource(nodes).create(node);
+    await client.resource(nodes).patch({ name: this.name }, { status: node.status }, { subresource: 'status' });
   }
 
   async kill(): Promise<void> {
