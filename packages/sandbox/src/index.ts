@@ -30,7 +30,7 @@ export { type Image, type ImageSource, imageSource, type ResolvedImage } from '.
 export { commandLine, expandWord, imageEnv } from './images/command.js';
 export { type ImageName, parseImageName } from './images/name.js';
 export { type Payload, writeAtomic } from './volumes/atomic.js';
-export { type MountMapping, mapPath, mapText, orderMappings } from './volumes/mapping.js';
+export { type MountMapping, mapPath, mapText, orderMappings, staysInPlace } from './volumes/mapping.js';
 export {
   configMapEntries,
   keyedPayload,

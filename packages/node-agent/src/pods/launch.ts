@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { basename, delimiter, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import type { core } from '@flotilla/api';
 import { processTags } from '@flotilla/host';
 import {
@@ -12,6 +12,7 @@ import {
   orderMappings,
   type PodNetwork,
   type ResolvedImage,
+  staysInPlace,
 } from '@flotilla/sandbox';
 import { buildEnv } from '../env/build.js';
 import { expand } from '../env/expand.js';
@@ -62,7 +63,7 @@ export function prepareLaunch(
   const mounts = mountsOf(container, context.volumes, own);
   if ('problem' in mounts) return mounts;
   const log = { path: container.terminationMessagePath || defaultTerminationLog, dir: terminationLog(context.runDir) };
-  const mappings = orderMappings([...mounts, log]);
+  const mappings = orderMappings([...mounts, log, ...inPlace(image, mounts, node)]);
   const words = (list: readonly string[] | undefined): string[] =>
     (list ?? []).map((word) =>
       mapText(
@@ -92,6 +93,14 @@ export function prepareLaunch(
       ...(image.shim === false ? {} : shimEnv(node.shim, own['NODE_OPTIONS'], mappings)),
     },
   };
+}
+
+/** The machine's directories that the container's own start needs, where a volume would hide them. */
+function inPlace(image: ResolvedImage, mounts: readonly MountMapping[], node: NodeContext): MountMapping[] {
+  const installation = resolve(node.shim, '../../../../..');
+  return [node.cluster.dir, installation, image.dir]
+    .filter((dir) => mounts.some(({ path }) => dir.startsWith(`${path}/`)))
+    .map(staysInPlace);
 }
 
 function baseEnv(pod: core.Pod): Record<string, string> {

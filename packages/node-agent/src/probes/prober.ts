@@ -37,7 +37,9 @@ export class Prober {
   constructor(options: ProberOptions) {
     this.#options = options;
     this.#periodMs = (options.probe.periodSeconds ?? 10) * 1000;
-    this.#nextRegular = options.startedAt + (options.probe.initialDelaySeconds ?? 0) * 1000;
+    const begin = options.startedAt + (options.probe.initialDelaySeconds ?? 0) * 1000;
+    // Where there are tries in between, the first that counts comes when the program has had a period's time.
+    this.#nextRegular = this.#eager() ? begin + this.#periodMs : begin;
     this.#schedule();
   }
 
@@ -65,7 +67,8 @@ export class Prober {
   #schedule(): void {
     const now = this.#options.clock.now();
     const regular = Math.max(0, this.#nextRegular - now);
-    if (!this.#eager() || !this.#begun()) return this.#plan(regular);
+    if (!this.#eager()) return this.#plan(regular);
+    if (!this.#begun()) return this.#plan(regular - this.#periodMs);
     const soon = this.#hinted ? 1 : eagerDelay(this.#tries, this.#periodMs);
     this.#hinted = false;
     this.#plan(Math.min(regular, soon));
@@ -74,7 +77,7 @@ export class Prober {
   #plan(ms: number): void {
     if (this.#stopped) return;
     this.#timer?.cancel();
-    this.#timer = this.#options.clock.after(ms, () => void this.#try());
+    this.#timer = this.#options.clock.after(Math.max(0, ms), () => void this.#try());
   }
 
   async #try(): Promise<void> {

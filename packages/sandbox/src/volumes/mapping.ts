@@ -4,11 +4,14 @@ export interface MountMapping {
   dir: string;
 }
 
+/** Keeps what lies in `dir` where it is, although a mount may stand above it: `/tmp/home` under a volume at `/tmp`. */
+export const staysInPlace = (dir: string): MountMapping => ({ path: dir, dir });
+
 /** Longest path first, so that a mount inside another one wins. */
 export function orderMappings(mappings: readonly MountMapping[]): MountMapping[] {
   return mappings
     .map(({ path, dir }) => ({ path: path.length > 1 ? path.replace(/\/+$/, '') : path, dir }))
-    .filter(({ path, dir }) => path !== '/' && path !== dir)
+    .filter(({ path }) => path !== '/')
     .sort((a, b) => b.path.length - a.path.length);
 }
 

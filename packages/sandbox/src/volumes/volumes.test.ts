@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { type Payload, writeAtomic } from './atomic.js';
-import { mapPath, mapText, orderMappings } from './mapping.js';
+import { mapPath, mapText, orderMappings, staysInPlace } from './mapping.js';
 import { configMapEntries, keyedPayload, mergePayloads, secretEntries } from './payload.js';
 
 function scratch(t: ExecutionContext): string {
@@ -98,4 +98,11 @@ test('mapping a mapped text changes nothing', (t) => {
     }),
   );
   t.pass();
+});
+
+test('what must stay in place does, although a mount lies above it', (t) => {
+  const mappings = orderMappings([{ path: '/tmp', dir: '/pods/1/tmp' }, staysInPlace('/tmp/home')]);
+  t.is(mapPath('/tmp/home/clusters/x', mappings), '/tmp/home/clusters/x');
+  t.is(mapPath('/tmp/homely', mappings), '/pods/1/tmp/homely');
+  t.is(mapText('cat /tmp/home/a /tmp/b', mappings), 'cat /tmp/home/a /pods/1/tmp/b');
 });
