@@ -1,4 +1,4 @@
-import { configMaps, type core, nodes, pods } from '@flotilla/api';
+import { configMaps, type core, gateways, nodes, pods } from '@flotilla/api';
 import { silentLogger } from '@flotilla/base';
 import { Client, httpsTransport, loadKubeconfig } from '@flotilla/client';
 import { eventually, TestCluster } from '@flotilla/testkit';
@@ -141,7 +141,14 @@ test('a paused node is found out by its silence, and healed', async (t) => {
 });
 
 test('pilot killed and paused: proxies keep serving what they know', async (t) => {
-  const { cluster } = await start(t, 1);
+  const { cluster, client } = await start(t, 1);
+  await client.resource(gateways).create({
+    metadata: { name: 'open', namespace: 'default' },
+    spec: {
+      selector: { istio: 'ingressgateway' },
+      servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }],
+    },
+  });
   const status = async (): Promise<number> => (await cluster.fetch('/')).status;
   t.is(await eventually('the gateway answers', status), 404, 'no route yet');
   await chaos(t, cluster, 'kill', 'pilot');

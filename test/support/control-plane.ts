@@ -123,7 +123,7 @@ function readyNode(name: string, options: HollowOptions): core.Node {
   const amounts = { cpu: options.cpu ?? '8', memory: '16Gi', pods: '110' };
   return {
     metadata: { name, labels: { 'kubernetes.io/hostname': name, ...options.labels } },
-    spec: { ...(options.taints ? { taints: options.taints } : {}) },
+    spec: options.taints ? { taints: options.taints } : {},
     status: {
       ...readyStatus(),
       capacity: amounts,

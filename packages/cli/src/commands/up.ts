@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { request } from 'node:http';
 import { join } from 'node:path';
+import { isPodReady, pods } from '@flotilla/api';
+import { silentLogger } from '@flotilla/base';
+import { Client, httpsTransport, loadKubeconfig } from '@flotilla/client';
 import { systemClock, textLogger } from '@flotilla/host';
 import {
   type ClusterFile,
@@ -105,31 +107,33 @@ function whenReady(service: Service): Promise<void> {
   return Promise.race([service.whenReady(), failed]).finally(() => clearTimeout(timer));
 }
 
-/** Resolves once something answers HTTP on the gateway's port. */
-async function gatewayAnswers(port: number): Promise<void> {
-  const deadline = performance.now() + readyTimeoutMs;
-  const probe = (): Promise<boolean> =>
-    new Promise((resolve) => {
-      const attempt = request({ host: hostAddress, port, path: '/', timeout: 1_000 }, (response) => {
-        response.resume();
-        resolve(true);
-      });
-      attempt.on('error', () => resolve(false));
-      attempt.on('timeout', () => attempt.destroy());
-      attempt.end();
-    });
-  while (!(await probe())) {
-    if (performance.now() > deadline) {
-      throw new UserError(
-        `the ingress gateway does not answer on port ${port}`,
-        'kubectl -n istio-system get pods; flotilla status',
-      );
+/** Resolves once a pod of the ingress gateway is Ready: it serves, though without a Gateway it listens to nobody yet. */
+async function gatewayReady(kubeconfig: string): Promise<void> {
+  const transport = httpsTransport(await loadKubeconfig(kubeconfig));
+  const gateways = new Client(transport, { logger: silentLogger }).resource(pods);
+  const selection = { namespace: 'istio-system', labelSelector: 'istio=ingressgateway' };
+  const signal = AbortSignal.timeout(readyTimeoutMs);
+  try {
+    const { items, resourceVersion } = await gateways.list(selection);
+    if (items.some(isPodReady)) return;
+    for await (const event of gateways.watch({ ...selection, resourceVersion }, signal)) {
+      if (event.type !== 'DELETED' && isPodReady(event.object)) return;
     }
-    await new Promise((next) => setTimeout(next, 15));
+    throw new UserError('the API server ended the watch of the ingress gateway', 'flotilla status');
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new UserError('the ingress gateway is not Ready', 'kubectl -n istio-system describe pods', error);
+  } finally {
+    await transport.close();
   }
 }
 
-async function awaitCluster(supervisor: Supervisor, cluster: ClusterFile, progress: Progress): Promise<void> {
+async function awaitCluster(
+  supervisor: Supervisor,
+  cluster: ClusterFile,
+  kubeconfig: string,
+  progress: Progress,
+): Promise<void> {
   const wait = async (title: string, services: Service[], remark?: string): Promise<void> => {
     const end = progress.step(title);
     await Promise.all(services.map(whenReady));
@@ -139,7 +143,8 @@ async function awaitCluster(supervisor: Supervisor, cluster: ClusterFile, progre
   const agents = supervisor.services.filter((s) => s.name.startsWith('agent:'));
   const gateway = async (): Promise<void> => {
     const end = progress.step('ingress gateway');
-    await gatewayAnswers(cluster.ports.http);
+    await Promise.all(named('master').map(whenReady));
+    await gatewayReady(kubeconfig);
     end();
   };
   await Promise.all([
@@ -214,7 +219,7 @@ export async function up(options: UpOptions, started = performance.now()): Promi
     const entry = kubeconfigEntry(cluster.name, cluster.ports.api, pki);
     writeAtomically(paths.kubeconfig, renderKubeconfig(entry));
     const merged = options.mergeKubeconfig ? await mergeKubeconfig(entry, paths.kubeconfig) : undefined;
-    await awaitCluster(supervisor, cluster, progress);
+    await awaitCluster(supervisor, cluster, paths.kubeconfig, progress);
     progress.line(summary(cluster, paths, merged, performance.now() - started));
     if (process.send) process.send({ type: 'up' } satisfies DetachedMessage);
     else progress.line('Ctrl-C stops the cluster; its state is kept.');
