@@ -143,6 +143,7 @@ export function sidecar(pod: string, labels: Record<string, string> = {}, more: 
     labels,
     workloadName: '',
     interception: 'LOOPBACK',
+    http2: true,
     ...more,
   };
 }
@@ -156,6 +157,7 @@ export const ingressGateway: Proxy = {
   labels: { istio: 'ingressgateway', app: 'istio-ingressgateway' },
   workloadName: 'istio-ingressgateway',
   interception: 'LOOPBACK',
+  http2: true,
 };
 
 /** One resource of a view, decoded. */

@@ -68,6 +68,16 @@ export function isHttp2(protocol: Protocol): boolean {
   return protocol === 'HTTP2' || protocol === 'GRPC' || protocol === 'GRPC-Web';
 }
 
+/** What a port counts as for a proxy that may not speak HTTP/2: then HTTP/1.1 is told apart, and the rest goes through as bytes. */
+export function spokenBy(protocol: Protocol, http2: boolean): Protocol {
+  return !http2 && isHttp2(protocol) ? 'auto' : protocol;
+}
+
+/** What the HTTP inspector must have found for HTTP rules to apply. */
+export function sniffedProtocols(http2: boolean): string[] {
+  return http2 ? ['http/1.1', 'h2c'] : ['http/1.1'];
+}
+
 /** Whether routes apply: HTTP by declaration, or possibly so. */
 export function isHttpOrAuto(protocol: Protocol): boolean {
   return isHttp(protocol) || protocol === 'auto';

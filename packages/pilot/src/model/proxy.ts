@@ -14,6 +14,8 @@ export interface Proxy {
   readonly workloadName: string;
   /** How the pod's outgoing connections say where they were going. */
   readonly interception: Interception;
+  /** Whether it speaks HTTP/2. */
+  readonly http2: boolean;
 }
 
 /** `LOOPBACK`: a PROXY protocol header (docs/architecture.md); otherwise the socket's original destination. */
@@ -25,6 +27,10 @@ export class NodeError extends NamedError {
     super('XDS_NODE', message);
   }
 }
+
+/** Our own proxy says what it can do; every other one is an Envoy. */
+const ownProxy = 'flotilla-proxy';
+const http2Feature = 'flotilla.dev/http2';
 
 const interceptions: readonly string[] = ['REDIRECT', 'TPROXY', 'NONE', 'LOOPBACK'] satisfies Interception[];
 
@@ -48,6 +54,7 @@ export function parseNode(node: Node | undefined): Proxy {
     labels: labelsOf(metadata.LABELS),
     workloadName: text(metadata.WORKLOAD_NAME) ?? '',
     interception: isInterception(interception) ? interception : 'REDIRECT',
+    http2: node?.user_agent_name !== ownProxy || node.client_features?.includes(http2Feature) === true,
   };
 }
 

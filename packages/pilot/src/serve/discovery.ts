@@ -109,9 +109,9 @@ export class Discovery {
     const started = clock.monotonic();
     let sent = 0;
     let count = 0;
-    for (const connection of [...this.#connections]) {
+    for (const connection of this.#connections) {
       try {
-        if (this.#connections.has(connection)) sent += connection.update();
+        sent += connection.update();
       } catch (error) {
         logger.error('push failed', { proxy: connection.proxy?.id, error: describeError(error) });
       }

@@ -1,6 +1,6 @@
 import type { istio } from '@flotilla/api';
 import type { Cluster, ConfigSource, JsonObject } from '@flotilla/xds';
-import { isHttp2, isHttpOrAuto } from '../model/protocol.js';
+import { isHttp2, isHttpOrAuto, spokenBy } from '../model/protocol.js';
 import type { Service, ServicePort } from '../model/snapshot.js';
 import { applySettings, circuitBreakers, httpOptions } from './cluster-policy.js';
 import { defaults } from './durations.js';
@@ -47,7 +47,8 @@ function outbound(
   const name = outboundCluster(port.port, subset?.name ?? '', service.hostname);
   const cluster: Cluster = { name, connect_timeout: defaults.connectTimeout, ...discovery(scope, service, port, name) };
   applySettings(cluster, settings);
-  const protocol = isHttp2(port.protocol) ? 'http2' : port.protocol === 'auto' ? 'downstream' : 'http1';
+  const spoken = spokenBy(port.protocol, scope.http2);
+  const protocol = isHttp2(spoken) ? 'http2' : spoken === 'auto' ? 'downstream' : 'http1';
   const options = isHttpOrAuto(port.protocol) ? httpOptions(protocol, settings.connectionPool?.http) : undefined;
   if (options) cluster.typed_extension_protocol_options = options;
   cluster.metadata = { filter_metadata: { istio: metadata(service, port, rule, subset) } };

@@ -5,7 +5,7 @@ import {
   type ListenerFilterChainMatchPredicate,
   type RouteConfiguration,
 } from '@flotilla/xds';
-import { isHttp } from '../model/protocol.js';
+import { isHttp, sniffedProtocols } from '../model/protocol.js';
 import { defaults } from './durations.js';
 import { httpManager, tcpProxy } from './http-manager.js';
 import type { InboundPort } from './inbound-ports.js';
@@ -15,7 +15,7 @@ import { blackHoleCluster, inboundCluster, inboundPassthroughCluster, ports as w
 import { inboundRetryPolicy } from './route-retry.js';
 
 /** Takes every connection to the pod: a filter chain for each port that a service leads to, and one for all others. */
-export function virtualInbound(ports: readonly InboundPort[]): Listener {
+export function virtualInbound(ports: readonly InboundPort[], http2: boolean): Listener {
   const sniffed = ports.filter(({ protocol }) => protocol === 'auto').map(({ port }) => port);
   const listener: Listener = {
     name: 'virtualInbound',
@@ -28,7 +28,7 @@ export function virtualInbound(ports: readonly InboundPort[]): Listener {
         filter_chain_match: { destination_port: wellKnown.inbound },
         filters: [tcpProxy(blackHoleCluster, blackHoleCluster)],
       },
-      ...ports.flatMap(chains),
+      ...ports.flatMap((port) => chains(port, http2)),
     ],
     default_filter_chain: {
       name: 'virtualInbound',
@@ -45,7 +45,7 @@ export function virtualInbound(ports: readonly InboundPort[]): Listener {
   };
 }
 
-function chains(port: InboundPort): FilterChain[] {
+function chains(port: InboundPort, http2: boolean): FilterChain[] {
   const name = `0.0.0.0_${port.port}`;
   const match = { destination_port: port.port };
   const cluster = inboundCluster(port.port);
@@ -57,7 +57,7 @@ function chains(port: InboundPort): FilterChain[] {
   const tcp: FilterChain = { name, filter_chain_match: match, filters: [tcpProxy(cluster, cluster)] };
   if (isHttp(port.protocol)) return [http];
   if (port.protocol !== 'auto') return [tcp];
-  return [{ ...http, filter_chain_match: { ...match, application_protocols: ['http/1.1', 'h2c'] } }, tcp];
+  return [{ ...http, filter_chain_match: { ...match, application_protocols: sniffedProtocols(http2) } }, tcp];
 }
 
 function inboundRoute({ port }: InboundPort): RouteConfiguration {

@@ -1,5 +1,5 @@
 import { duration, type FilterChain, type Listener } from '@flotilla/xds';
-import { isHttp } from '../model/protocol.js';
+import { isHttp, sniffedProtocols, spokenBy } from '../model/protocol.js';
 import type { Interception } from '../model/proxy.js';
 import type { Service, ServicePort } from '../model/snapshot.js';
 import { defaults } from './durations.js';
@@ -20,7 +20,8 @@ export function outboundListeners(scope: Scope): Listener[] {
   for (const service of scope.services.values()) {
     for (const port of service.ports) {
       if (port.protocol === 'UDP' || service.externalName !== undefined) continue;
-      if (isHttp(port.protocol)) http.set(port.port, http.get(port.port) ?? httpListener(port.port));
+      if (isHttp(spokenBy(port.protocol, scope.http2)))
+        http.set(port.port, http.get(port.port) ?? httpListener(port.port, scope.http2));
       else if (service.clusterIP !== '') others.push(serviceListener(scope, service, port));
       // A headless service has no address of its own: its pods are reached through the passthrough cluster.
     }
@@ -52,7 +53,7 @@ function virtualOutbound(interception: Interception): Listener {
 }
 
 /** All HTTP services of a port: the virtual host decides. What turns out not to be HTTP passes. */
-function httpListener(port: number): Listener {
+function httpListener(port: number, http2: boolean): Listener {
   const name = `${anyAddress}_${port}`;
   return {
     name,
@@ -65,7 +66,7 @@ function httpListener(port: number): Listener {
     continue_on_listener_filters_timeout: true,
     filter_chains: [
       {
-        filter_chain_match: { transport_protocol: 'raw_buffer', application_protocols: ['http/1.1', 'h2c'] },
+        filter_chain_match: { transport_protocol: 'raw_buffer', application_protocols: sniffedProtocols(http2) },
         filters: [httpManager({ statPrefix: `outbound_${name}`, routes: String(port), side: 'outbound' })],
       },
     ],
@@ -88,7 +89,7 @@ function serviceListener(scope: Scope, service: Service, port: ServicePort): Lis
     bind_to_port: false,
     filter_chains: chains,
   };
-  if (port.protocol !== 'auto') return listener;
+  if (spokenBy(port.protocol, scope.http2) !== 'auto') return listener;
   return {
     ...listener,
     listener_filters: [tlsInspector(), httpInspector()],
@@ -96,7 +97,7 @@ function serviceListener(scope: Scope, service: Service, port: ServicePort): Lis
     continue_on_listener_filters_timeout: true,
     filter_chains: [
       {
-        filter_chain_match: { transport_protocol: 'raw_buffer', application_protocols: ['http/1.1', 'h2c'] },
+        filter_chain_match: { transport_protocol: 'raw_buffer', application_protocols: sniffedProtocols(scope.http2) },
         filters: [
           httpManager({
             statPrefix: `outbound_${name}`,

@@ -38,7 +38,7 @@ export class OutboundPart {
     this.#servers = proxy.type === 'router' ? gatewayServers(this.#scope, targets) : [];
     const clusters: Cluster[] = outboundClusters(this.#scope);
     const listeners: Listener[] =
-      proxy.type === 'router' ? gatewayListeners(this.#scope, this.#servers) : outboundListeners(this.#scope);
+      proxy.type === 'router' ? gatewayListeners(this.#scope, this.#servers, targets) : outboundListeners(this.#scope);
     this.edsClusters = clusters.filter(({ type }) => type === 'EDS').map(({ name }) => name!);
     this.clusters = encoder.encodeAll('cluster', clusters, before?.clusters);
     this.listeners = encoder.encodeAll('listener', listeners, before?.listeners);

@@ -45,7 +45,8 @@ export class Views {
       outbound = new OutboundPart(snapshot.config, present, targets, this.#encoder, outbound);
       this.#outbound.set(key, outbound);
     }
-    const inbound = proxy.type === 'sidecar' ? this.#inboundPart(inboundPorts(targets), present) : undefined;
+    const inbound =
+      proxy.type === 'sidecar' ? this.#inboundPart(inboundPorts(targets, present.http2), present) : undefined;
     const endpoints = this.#allEndpoints(outbound, snapshot.endpoints);
     const clusters = inbound ? this.#join(outbound.clusters, inbound.clusters) : outbound.clusters;
     const listeners = inbound ? this.#join(outbound.listeners, inbound.listeners) : outbound.listeners;
@@ -61,13 +62,13 @@ export class Views {
     if (this.#inbound.size > 2 * used.size + 100) this.#inbound.clear();
   }
 
-  #inboundPart(ports: readonly InboundPort[], { interception }: Proxy): InboundPart {
-    const key = JSON.stringify([interception, ports]);
+  #inboundPart(ports: readonly InboundPort[], { interception, http2 }: Proxy): InboundPart {
+    const key = JSON.stringify([interception, http2, ports]);
     let part = this.#inbound.get(key);
     if (!part) {
       part = {
         clusters: this.#encoder.encodeAll('cluster', inboundClusters(ports, interception), undefined),
-        listeners: this.#encoder.encodeAll('listener', [virtualInbound(ports)], undefined),
+        listeners: this.#encoder.encodeAll('listener', [virtualInbound(ports, http2)], undefined),
       };
       this.#inbound.set(key, part);
     }

@@ -152,12 +152,12 @@ export class AdsServerStream {
   }
 
   #lacksClusters(clusters: Watch, view: ResourceView): boolean {
-    // A refusal is an answer too: waiting would not bring what the client will not have.
-    if (clusters.refused) return false;
     for (const name of clusters.wanted(view).keys()) if (!clusters.held.has(name)) return true;
     const endpoints = this.#watches.get('endpoint');
     for (const name of view.all('endpoint').keys()) {
-      if (clusters.held.has(name) && !endpoints?.held.has(name) && !endpoints?.refused?.has(name)) return true;
+      if (!clusters.held.has(name) || endpoints?.held.has(name) || endpoints?.refused?.has(name)) continue;
+      // A client that has refused its clusters may never ask for the endpoints of some: it is not waited for.
+      if (!clusters.refused || endpoints?.names.has(name)) return true;
     }
     return false;
   }
