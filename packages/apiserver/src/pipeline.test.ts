@@ -1,11 +1,15 @@
 import test from 'ava';
 import { encodeProtobufObject, namespaces, pods } from '@flotilla/api';
-import { admin, at, countAt, listAt, objectAt, pathOf, TestApi } from './testing.js';
+import { admin, at, countAt, listAt, objectAt, pathOf, TestApi } from './testing/api.js';
 
 const configMap = (name: string, data: Record<string, string> = {}): object => ({ metadata: { name }, data });
 const pod = (name: string, more: object = {}): object => ({
   metadata: { name },
   spec: { containers: [{ name: 'c', image: 'nginx' }], ...more },
+});
+const gateway = (name: string): object => ({
+  metadata: { name },
+  spec: { selector: { istio: 'x' }, servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }] },
 });
 const deployment = (name: string): object => ({
   metadata: { name, labels: { app: name } },
@@ -180,7 +184,7 @@ test('the three kinds of patches', async (t) => {
 
 test('custom resources take no strategic patches', async (t) => {
   const api = await TestApi.ready();
-  await api.create('gateways', { metadata: { name: 'g' }, spec: { servers: [] } });
+  await api.create('gateways', gateway('g'));
   const path = `${pathOf('gateways')}/g`;
   const { status } = await api.call('PATCH', path, { contentType: 'application/strategic-merge-patch+json', body: {} });
   t.is(status, 415);
@@ -312,9 +316,8 @@ test('events are one thing with two faces', async (t) => {
 test('other versions of a kind are views of the stored one', async (t) => {
   const api = await TestApi.ready();
   const path = '/apis/networking.istio.io/v1beta1/namespaces/default/gateways';
-  const made = await api.call('POST', path, {
-    body: { apiVersion: 'networking.istio.io/v1beta1', kind: 'Gateway', metadata: { name: 'g' }, spec: {} },
-  });
+  const body = { apiVersion: 'networking.istio.io/v1beta1', kind: 'Gateway', ...gateway('g') };
+  const made = await api.call('POST', path, { body });
   t.is(made.status, 201, made.text);
   t.is(at(made.json, 'apiVersion'), 'networking.istio.io/v1beta1');
   t.is(at((await api.get('gateways', 'g')).json, 'apiVersion'), 'networking.istio.io/v1');

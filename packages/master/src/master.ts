@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { objectCodec, proxyVersion, startApiServer } from '@flotilla/apiserver';
+import { type ApiServerOptions, objectCodec, proxyVersion, startApiServer } from '@flotilla/apiserver';
 import { describeError, type Logger, nameSuffix } from '@flotilla/base';
 import { Client, connectNats, natsNodeLiveness, natsTransport } from '@flotilla/client';
 import { startControllers } from '@flotilla/controllers';
 import { type MasterConfig, type RunningProcess, systemClock, systemRandom } from '@flotilla/host';
 import { startScheduler } from '@flotilla/scheduler';
 import { JetStreamStore } from '@flotilla/store';
+import type { NatsConnection } from 'nats';
 import { bootstrap } from './bootstrap.js';
 import { volumeDirectories } from './volumes.js';
 
@@ -14,90 +15,132 @@ export interface Master extends RunningProcess {
   readonly address: { host: string; port: number };
 }
 
+export interface MasterDeps {
+  logger: Logger;
+  /**
+   * Another process has taken the store over, or the log has changed under us: what is in memory can no longer be
+   * trusted, so the process must end.
+   */
+  onDeposed: (reason: Error) => void;
+}
+
+/** What has been started, to be ended in the opposite order. */
+class Running {
+  readonly #logger: Logger;
+  readonly #ends: { what: string; end: () => Promise<unknown> }[] = [];
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  add(what: string, end: () => Promise<unknown>): void {
+    this.#ends.push({ what, end });
+  }
+
+  async stop(): Promise<void> {
+    for (const { what, end } of this.#ends.splice(0).reverse()) {
+      try {
+        await end();
+      } catch (error) {
+        this.#logger.warn(`${what} did not stop in good order`, { error: describeError(error) });
+      }
+    }
+  }
+}
+
 /**
- * The control plane in one process: API server, controllers, scheduler. Resolves when the API serves both doors and the
- * others have been started. `onDeposed` is called when another process has taken the store over, or the log has changed
- * under us: what is in memory can no longer be trusted, so the process must end.
+ * The control plane in one process: API server, controllers, scheduler. Resolves when the API serves at both doors and
+ * the others have been started.
  */
-export async function startMaster(
-  config: MasterConfig,
-  deps: { logger: Logger; onDeposed: (reason: Error) => void },
-): Promise<Master> {
+export async function startMaster(config: MasterConfig, deps: MasterDeps): Promise<Master> {
+  const running = new Running(deps.logger);
+  try {
+    const address = await startAll(config, deps, running);
+    return { address, stop: () => running.stop() };
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
+
+const parts = { clock: systemClock, random: systemRandom };
+
+type Who = keyof MasterConfig['nats'];
+
+async function startAll(config: MasterConfig, deps: MasterDeps, running: Running): Promise<Master['address']> {
   const { logger } = deps;
-  const [clock, random] = [systemClock, systemRandom];
-  const connect = (who: 'apiserver' | 'controllers' | 'scheduler' | 'system') =>
-    connectNats(config.nats[who], { logger: logger.with({ connection: who }), waitForServer: true });
+  const connect = async (who: Who): Promise<NatsConnection> => {
+    const nc = await connectNats(config.nats[who], { logger: logger.with({ connection: who }), waitForServer: true });
+    running.add(`NATS connection ${who}`, () => nc.close());
+    return nc;
+  };
   // What the others need is under way while the API server replays its log.
   const others = Promise.all([connect('controllers'), connect('scheduler'), connect('system')]);
-  others.catch(() => undefined);
+  others.catch(() => undefined); // Awaited below, perhaps after something else has failed.
   const tls = readTls(config);
-  const nats = await connect('apiserver');
+  const [nc] = await Promise.all([connect('apiserver'), tls]);
   const store = await JetStreamStore.open(objectCodec, {
-    nc: nats,
-    identity: `master-${process.pid}-${nameSuffix(random)}`,
-    clock,
+    ...parts,
+    nc,
+    identity: `master-${process.pid}-${nameSuffix(systemRandom)}`,
     logger: logger.with({ part: 'store' }),
   });
+  running.add('the store', () => store.close());
   void store.deposed.then(deps.onDeposed);
   await store.whenWriter();
   const api = await startApiServer({
+    ...parts,
+    ...apiOptions(config),
     store,
-    profile: config.profile,
-    serviceCIDR: config.network.serviceCIDR,
-    mesh: {
-      clusterDomain: config.network.clusterDomain,
-      proxyVersion,
-      discoveryAddress: 'istiod.istio-system.svc:15012',
-    },
     https: { ...config.listen, tls: await tls },
-    nats,
-    checks: [
-      { name: 'store', failure: () => (store.role === 'writer' ? undefined : `the store's role is ${store.role}`) },
-    ],
+    nats: nc,
+    checks: [{ name: 'store', failure: () => (store.role === 'writer' ? undefined : `its role is ${store.role}`) }],
     prepare: (request) => bootstrap(request, config),
-    clock,
-    random,
     logger: logger.with({ part: 'apiserver' }),
   });
-  const [controllersNats, schedulerNats, systemNats] = await others;
-  const parts = { clock, random };
-  const liveness = natsNodeLiveness({ nc: controllersNats, system: systemNats, logger });
+  running.add('the API server', () => api.stop());
+  const [controllers, scheduler, system] = await others;
+  runControllers({ config, logger, nc: controllers, system, ca: (await tls).ca }, running);
+  runScheduler({ config, logger, nc: scheduler }, running);
+  return api.address ?? config.listen;
+}
+
+function apiOptions({ profile, network }: MasterConfig): Pick<ApiServerOptions, 'profile' | 'serviceCIDR' | 'mesh'> {
+  const { clusterDomain, serviceCIDR } = network;
+  return {
+    profile,
+    serviceCIDR,
+    mesh: { clusterDomain, proxyVersion, discoveryAddress: 'istiod.istio-system.svc:15012' },
+  };
+}
+
+interface Part {
+  config: MasterConfig;
+  logger: Logger;
+  nc: NatsConnection;
+}
+
+function runControllers(part: Part & { system: NatsConnection; ca: string }, running: Running): void {
+  const { config, nc, system, ca } = part;
+  const logger = part.logger.with({ part: 'controllers' });
+  const liveness = natsNodeLiveness({ nc, system, logger });
+  running.add('node liveness', () => liveness.close());
   const controllers = startControllers({
     ...parts,
-    client: new Client(natsTransport(controllersNats, 'controllers'), { logger }),
+    client: new Client(natsTransport(nc, 'controllers'), { logger }),
     liveness,
     volumes: volumeDirectories(config.volumesDir),
-    logger: logger.with({ part: 'controllers' }),
-    config: {
-      profile: config.profile,
-      network: config.network,
-      clusterCA: (await tls).ca,
-      hostAddress: config.gateway.host,
-    },
+    logger,
+    config: { profile: config.profile, network: config.network, clusterCA: ca, hostAddress: config.gateway.host },
   });
-  const scheduler = startScheduler({
-    ...parts,
-    client: new Client(natsTransport(schedulerNats, 'scheduler'), { logger }),
-    logger: logger.with({ part: 'scheduler' }),
-    config: { profile: config.profile },
-  });
-  return {
-    address: api.address ?? config.listen,
-    async stop() {
-      const quietly = (what: string, end: Promise<unknown>): Promise<unknown> =>
-        end.catch((error: unknown) =>
-          logger.warn(`${what} did not stop in good order`, { error: describeError(error) }),
-        );
-      await Promise.all([
-        quietly('controllers', controllers.stop()),
-        quietly('scheduler', scheduler.stop()),
-        quietly('liveness', liveness.close()),
-      ]);
-      await quietly('API server', api.stop());
-      await quietly('store', store.close());
-      await Promise.all([nats, controllersNats, schedulerNats, systemNats].map((nc) => quietly('NATS', nc.close())));
-    },
-  };
+  running.add('the controllers', () => controllers.stop());
+}
+
+function runScheduler({ config, logger: parent, nc }: Part, running: Running): void {
+  const logger = parent.with({ part: 'scheduler' });
+  const client = new Client(natsTransport(nc, 'scheduler'), { logger });
+  const scheduler = startScheduler({ ...parts, client, logger, config: { profile: config.profile } });
+  running.add('the scheduler', () => scheduler.stop());
 }
 
 async function readTls({ pki }: MasterConfig): Promise<{ ca: string; cert: string; key: string }> {

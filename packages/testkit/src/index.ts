@@ -1,3 +1,4 @@
+export { type CertificatePair, TestAuthority } from './authority.js';
 export { FixtureFailed, type NatsFixture, type NatsFixtureOptions, type NatsUser, startNats } from './nats.js';
 export {
   type ClusterOptions,

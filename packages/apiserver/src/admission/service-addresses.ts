@@ -1,4 +1,5 @@
 import { type core, fieldErrors, FieldPath, invalid, services, type StatusError } from '@flotilla/api';
+import { equalJson } from '../equal.js';
 import { concerns, type Admission, type AdmissionStep, type ClusterView } from './step.js';
 
 export interface ServiceRanges {
@@ -91,8 +92,9 @@ export class ServiceAddresses implements AdmissionStep {
       return admission.object as core.Service | undefined;
     }
     const before = admission.before as core.Service | undefined;
-    const service = keepAllocated(admission.object as core.Service, before);
-    if (service.spec.type === 'ExternalName') return { ...service, spec: withoutAddresses(service.spec) };
+    const given = admission.object as core.Service;
+    const service = before ? keepAllocated(dropOutdated(given, before), before) : given;
+    if (service.spec.type === 'ExternalName') return service;
     const used = usedBy(cluster.list(services), service.metadata.uid ?? '');
     const held: InUse = { addresses: new Set(), nodePorts: new Set() };
     const spec = this.#withAddress(service, used, held);
@@ -184,36 +186,54 @@ export class ServiceAddresses implements AdmissionStep {
   }
 }
 
-function withoutAddresses(spec: core.ServiceSpec): core.ServiceSpec {
-  const { clusterIP: _ip, clusterIPs: _ips, ipFamilies: _families, ipFamilyPolicy: _policy, ...rest } = spec;
-  return rest;
+const needsTrafficPolicy = (spec: core.ServiceSpec): boolean =>
+  spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.externalIPs ?? []).length > 0;
+
+/**
+ * A change of type takes with it what only the old type had, unless the request has changed it too: then validation
+ * speaks about it (upstream's `dropTypeDependentFields`).
+ */
+function dropOutdated(service: core.Service, { spec: old }: core.Service): core.Service {
+  const spec: core.ServiceSpec = { ...service.spec };
+  const drop = (outdated: boolean, ...fields: (keyof core.ServiceSpec)[]): void => {
+    if (outdated) for (const field of fields) if (equalJson(spec[field], old[field])) delete spec[field];
+  };
+  drop(
+    old.type !== 'ExternalName' && spec.type === 'ExternalName',
+    'clusterIP',
+    'clusterIPs',
+    'ipFamilies',
+    'ipFamilyPolicy',
+  );
+  drop(needsTrafficPolicy(old) && !needsTrafficPolicy(spec), 'externalTrafficPolicy');
+  const wasBalanced = old.type === 'LoadBalancer' && spec.type !== 'LoadBalancer';
+  drop(wasBalanced, 'allocateLoadBalancerNodePorts', 'loadBalancerClass', 'healthCheckNodePort');
+  if (wantsNodePorts(old) && !wantsNodePorts(spec) && equalJson(nodePortsOf(spec), nodePortsOf(old))) {
+    spec.ports = (spec.ports ?? []).map(({ nodePort: _released, ...port }) => port);
+  }
+  return { ...service, spec };
 }
+
+const nodePortsOf = (spec: core.ServiceSpec): (number | undefined)[] => (spec.ports ?? []).map((p) => p.nodePort);
 
 /**
  * An update that says nothing about what was allocated keeps it, so that `kubectl replace` and `apply` of a manifest
- * without addresses work (upstream's `patchAllocatedValues`). A service that no longer needs node ports loses them.
+ * without addresses work (upstream's `patchAllocatedValues`).
  */
-function keepAllocated(service: core.Service, before: core.Service | undefined): core.Service {
-  if (!before || before.spec.type === 'ExternalName' || service.spec.type === 'ExternalName') return service;
+function keepAllocated(service: core.Service, { spec: old }: core.Service): core.Service {
+  if (old.type === 'ExternalName' || service.spec.type === 'ExternalName') return service;
   const spec: core.ServiceSpec = { ...service.spec };
   if (!spec.clusterIP && !spec.clusterIPs?.length) {
-    if (before.spec.clusterIP !== undefined) spec.clusterIP = before.spec.clusterIP;
-    if (before.spec.clusterIPs !== undefined) spec.clusterIPs = before.spec.clusterIPs;
+    if (old.clusterIP !== undefined) spec.clusterIP = old.clusterIP;
+    if (old.clusterIPs !== undefined) spec.clusterIPs = old.clusterIPs;
   }
-  spec.ipFamilies ??= before.spec.ipFamilies;
-  spec.ipFamilyPolicy ??= before.spec.ipFamilyPolicy;
-  if (spec.ipFamilies === undefined) delete spec.ipFamilies;
-  if (spec.ipFamilyPolicy === undefined) delete spec.ipFamilyPolicy;
-  const keep = wantsNodePorts(spec);
-  const hadPorts = wantsNodePorts(before.spec);
-  spec.ports = (spec.ports ?? []).map((port) => {
-    const old = (before.spec.ports ?? []).find((p) => p.port === port.port && p.protocol === port.protocol);
-    if (keep) return port.nodePort || !old?.nodePort ? port : { ...port, nodePort: old.nodePort };
-    // Only what was allocated for the old type goes; a node port that a ClusterIP service asks for is validation's.
-    if (!hadPorts || port.nodePort !== old?.nodePort) return port;
-    const { nodePort: _released, ...rest } = port;
-    return rest;
-  });
-  if (spec.ports.length === 0 && service.spec.ports === undefined) delete spec.ports;
+  if (spec.ipFamilies === undefined && old.ipFamilies !== undefined) spec.ipFamilies = old.ipFamilies;
+  if (spec.ipFamilyPolicy === undefined && old.ipFamilyPolicy !== undefined) spec.ipFamilyPolicy = old.ipFamilyPolicy;
+  if (wantsNodePorts(spec) && spec.ports) spec.ports = spec.ports.map((port) => withOldNodePort(port, old));
   return { ...service, spec };
+}
+
+function withOldNodePort(port: core.ServicePort, old: core.ServiceSpec): core.ServicePort {
+  const known = (old.ports ?? []).find((p) => p.port === port.port && p.protocol === port.protocol)?.nodePort;
+  return port.nodePort || !known ? port : { ...port, nodePort: known };
 }

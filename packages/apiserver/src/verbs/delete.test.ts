@@ -1,5 +1,5 @@
 import test from 'ava';
-import { at, listAt, pathOf, TestApi } from '../testing.js';
+import { at, listAt, pathOf, TestApi } from '../testing/api.js';
 
 const pod = (name: string, nodeName?: string, more: object = {}): object => ({
   metadata: { name, ...more },

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { at, listAt, pathOf, TestApi } from '../testing.js';
+import { at, listAt, pathOf, TestApi } from '../testing/api.js';
 
 const names = (json: unknown): string[] => listAt(json, 'items').map((item) => String(at(item, 'metadata.name')));
 const path = pathOf('configmaps');

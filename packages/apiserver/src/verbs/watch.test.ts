@@ -1,5 +1,5 @@
 import test from 'ava';
-import { at, pathOf, TestApi } from '../testing.js';
+import { at, pathOf, TestApi } from '../testing/api.js';
 
 const path = pathOf('configmaps');
 const make = (api: TestApi, name: string, labels: Record<string, string> = {}) =>

@@ -1,13 +1,13 @@
 import { type JsonObject, type KubeObject, type meta, resources } from '@flotilla/api';
 import { ManualClock, seededRandom, silentLogger } from '@flotilla/base';
 import { MemoryStore, type WindowOptions } from '@flotilla/store';
-import { admissionSteps } from './admission/admit.js';
-import { Metrics } from './metrics.js';
-import { Paths } from './paths/paths.js';
-import { Pipeline } from './pipeline.js';
-import type { Request, Response, User } from './request.js';
-import { objectCodec, Objects } from './storage.js';
-import type { NodeStreams } from './subresources/log.js';
+import { admissionSteps } from '../admission/admit.js';
+import { Metrics } from '../metrics.js';
+import { Paths } from '../paths/paths.js';
+import { Pipeline } from '../pipeline.js';
+import type { Request, Response, User } from '../request.js';
+import { objectCodec, Objects } from '../storage.js';
+import type { NodeStreams } from '../subresources/log.js';
 
 /** Only tests import this: a pipeline over the memory store, on a clock that stands still. */
 
@@ -141,7 +141,7 @@ export class TestApi {
   async create(resource: string, object: object, user?: User): Promise<JsonObject> {
     const namespace = (object as KubeObject).metadata.namespace ?? 'default';
     const answer = await this.call('POST', pathOf(resource, namespace), { body: object, ...(user ? { user } : {}) });
-    if (answer.status !== 201) throw new Error(`${answer.status}: ${String(answer.json.message)}`);
+    if (answer.status !== 201) throw new Error(`${answer.status}: ${answer.text}`);
     return answer.json;
   }
 
