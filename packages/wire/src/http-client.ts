@@ -50,7 +50,6 @@ export function exchange(lease: Lease, head: UpstreamHead, handlers: UpstreamHan
     const staleConnection = lease.reused && socket.bytesRead === before;
     if (wasWaiting) handlers.onReset({ reason, requestSent: true, staleConnection });
   };
-  // With an explicit `connection: keep-alive` Node leaves the socket open and says `free` on it after the response.
   const headers = [...head.headers, 'connection', 'keep-alive'];
   if (head.chunked) headers.push('transfer-encoding', 'chunked');
   const req: ClientRequest = httpRequest({
@@ -61,6 +60,8 @@ export function exchange(lease: Lease, head: UpstreamHead, handlers: UpstreamHan
     setHost: false,
     maxHeaderSize: 64 * 1024,
   });
+  // Without an agent Node would close the socket; with this it leaves it open and says `free` on it after the response.
+  req.shouldKeepAlive = true;
   const onFree = (): void => {
     if (state !== 'responded') return;
     state = 'over';
