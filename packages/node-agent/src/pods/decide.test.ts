@@ -108,7 +108,20 @@ test('sidecars end when nobody is left to serve, the last one first', (t) => {
   };
   const over = { initialized: true };
   t.deepEqual(told(plan(spec, pod({ s: running(), r: running(), a: ended(0) }, over)).actions), ['stop r']);
-  t.deepEqual(told(plan(spec, pod({ s: running(), r: ended(0), a: ended(0) }, over)).actions.slice(-1)), ['stop s']);
+  t.deepEqual(told(plan(spec, pod({ s: running(), r: ended(0), a: ended(0) }, over)).actions), ['stop s']);
+  t.true(plan(spec, pod({ s: ended(0), r: ended(0), a: ended(0) }, over)).finished);
+});
+
+test('after an init container has failed for good its sidecars end and stay so', (t) => {
+  const spec: core.PodSpec = {
+    restartPolicy: 'Never',
+    initContainers: [sidecar('s'), container('i')],
+    containers: [container('a')],
+  };
+  t.deepEqual(told(plan(spec, pod({ s: running(), i: ended(1) })).actions), ['stop s']);
+  const last = plan(spec, pod({ s: ended(0), i: ended(1) }));
+  t.deepEqual(last.actions, []);
+  t.true(last.finished);
 });
 
 test('termination: containers at once, then sidecars in reverse; nothing starts', (t) => {

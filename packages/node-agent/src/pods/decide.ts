@@ -76,51 +76,65 @@ class Step {
       this.plan.actions.push({ do: 'prepare' });
       return;
     }
-    const init = this.#init();
-    if (init === 'failed') return this.#wind(this.#sidecars(), this.#grace());
-    if (init === 'pending') return;
-    this.plan.initialized = true;
-    const alive = this.#spec.containers.filter((container) => this.#keep(container));
-    if (alive.length > 0) return;
     // Only sidecars are left: they have nobody to serve.
-    this.#wind(this.#sidecars(), this.#grace());
+    if (this.#hopeless() || this.#spec.containers.every((container) => this.#isOver(container))) {
+      return this.#end(this.#spec.terminationGracePeriodSeconds ?? 30);
+    }
+    if (!this.#init()) return;
+    this.plan.initialized = true;
+    for (const container of this.#spec.containers) this.#keep(container);
   }
 
-  /** Towards the end: everything but the sidecars at once, then those from the last to the first. */
+  /** Towards the end, with the time that is left. */
   end(deadline: number): void {
-    const grace = Math.max(0, (deadline - this.#now) / 1000);
-    const sidecars = this.#sidecars();
-    const others = [...this.#spec.containers, ...(this.#spec.initContainers ?? []).filter((c) => !isSidecar(c))];
-    if (this.#stopAll(others, grace)) return;
-    this.#wind(sidecars, grace);
+    this.#end(Math.max(0, (deadline - this.#now) / 1000));
   }
 
-  #init(): 'done' | 'pending' | 'failed' {
+  /** Everything but the sidecars at once, then those one after the other, the last first; then the pod is finished. */
+  #end(grace: number): void {
+    const init = this.#spec.initContainers ?? [];
+    const others = [...this.#spec.containers, ...init.filter((container) => !isSidecar(container))];
+    if (this.#stopAll(others, grace)) return;
+    for (const sidecar of init.filter(isSidecar).toReversed()) if (this.#stopAll([sidecar], grace)) return;
+    this.plan.finished = true;
+  }
+
+  /** An init container has failed and must not be tried again. */
+  #hopeless(): boolean {
+    if (this.#pod.initialized) return false;
+    const regular = (this.#spec.initContainers ?? []).filter((container) => !isSidecar(container));
+    return regular.some((container) => this.#isOver(container) && this.#record(container)?.ended?.code !== 0);
+  }
+
+  /** True once all have passed; sidecars are kept running all along. */
+  #init(): boolean {
     for (const container of this.#spec.initContainers ?? []) {
       const record = this.#record(container);
       if (isSidecar(container)) {
         this.#keep(container);
         // A sidecar that restarts later on does not hold up what already runs.
-        if (!this.#pod.initialized && !(record?.state === 'running' && record.started)) return 'pending';
-        continue;
+        if (!this.#pod.initialized && !(record?.state === 'running' && record.started)) return false;
+      } else if (!this.#pod.initialized && !(record?.state === 'ended' && record.ended?.code === 0)) {
+        this.#keep(container);
+        return false;
       }
-      if (this.#pod.initialized) continue;
-      if (record?.state === 'ended' && record.ended?.code === 0) continue;
-      if (this.#keep(container)) return 'pending';
-      return 'failed';
     }
-    return 'done';
+    return true;
   }
 
-  /** Sees to it that the container runs, if it is to; false if it has ended for good. */
-  #keep(container: core.Container): boolean {
+  /** It has ended and will not run again. */
+  #isOver(container: core.Container): boolean {
     const record = this.#record(container);
-    if (record?.state === 'running' || record?.state === 'starting') return true;
-    if (record?.state === 'ended' && record.ended && !this.#mayRestart(container, record.ended.code)) return false;
+    return record?.state === 'ended' && record.ended !== undefined && !this.#mayRestart(container, record.ended.code);
+  }
+
+  /** Sees to it that the container runs, if it is to. */
+  #keep(container: core.Container): void {
+    const record = this.#record(container);
+    if (record?.state === 'running' || record?.state === 'starting' || this.#isOver(container)) return;
     const at = record && nextStart(record, this.#backoff);
     if (at !== undefined && at > this.#now) this.#wake(at);
     else this.plan.actions.push({ do: 'start', container: container.name });
-    return true;
   }
 
   #mayRestart(container: core.Container, code: number): boolean {
@@ -128,12 +142,6 @@ class Step {
     // An init container that has passed is done; one that failed is tried again unless the pod says Never.
     if (isInit && !isSidecar(container)) return code !== 0 && this.#spec.restartPolicy !== 'Never';
     return restarts(this.#spec.restartPolicy, container, code);
-  }
-
-  /** Stops sidecars in reverse order, one after the other; then the pod is finished. */
-  #wind(sidecars: core.Container[], grace: number): void {
-    for (const sidecar of sidecars.toReversed()) if (this.#stopAll([sidecar], grace)) return;
-    this.plan.finished = true;
   }
 
   /** True while any of them is not yet over. */
@@ -146,14 +154,6 @@ class Step {
       if (record.state === 'running') this.plan.actions.push({ do: 'stop', container: container.name, grace });
     }
     return busy;
-  }
-
-  #sidecars(): core.Container[] {
-    return (this.#spec.initContainers ?? []).filter(isSidecar);
-  }
-
-  #grace(): number {
-    return this.#spec.terminationGracePeriodSeconds ?? 30;
   }
 
   #record(container: core.Container): ContainerRecord | undefined {

@@ -62,7 +62,7 @@ export class StatusWriter {
   async #send(status: core.PodStatus, text: string): Promise<void> {
     const { namespace, name, uid } = this.#ref;
     try {
-      const patch = { metadata: { uid }, status };
+      const patch = { metadata: { uid }, status: { ...status, conditions: status.conditions?.map(withoutRest) } };
       const written = await this.#node.client
         .resource(pods)
         .patch({ namespace, name }, patch, { type: 'strategic', subresource: 'status' });
@@ -89,4 +89,9 @@ export class StatusWriter {
     });
     this.#retry = clock.after(delay, () => this.#pump());
   }
+}
+
+/** A patch takes nothing away that it does not name. */
+function withoutRest(condition: core.PodCondition): object {
+  return { reason: null, message: null, ...condition };
 }
