@@ -3,6 +3,7 @@ import {
   type KubeObject,
   type meta,
   methodNotAllowed,
+  type ResourceInfo,
   schemaOf,
   unauthorized,
   unknownPath,
@@ -78,7 +79,7 @@ export class Pipeline {
   async #resource(target: ResourceTarget, request: Request): Promise<Response> {
     const info = findResource(target.group, target.version, target.resource);
     if (!info || (target.namespace && !info.namespaced)) throw unknownPath();
-    const warnings: string[] = [];
+    const warnings: string[] = deprecations(info);
     const options =
       target.verb === 'get' || target.verb === 'list' || target.verb === 'watch'
         ? reading
@@ -175,3 +176,10 @@ const reading = { dryRun: false, fieldValidation: 'Ignore' } as const;
 
 /** Verbs that a namespaced kind answers without a namespace. */
 const acrossNamespaces = new Set(['list', 'watch']);
+
+/** What upstream tells users of old kinds, in its words. */
+function deprecations(info: ResourceInfo): string[] {
+  return info.group === '' && info.resource === 'endpoints'
+    ? ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice']
+    : [];
+}

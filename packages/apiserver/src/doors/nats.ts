@@ -2,6 +2,7 @@ import { badRequest, failure, type meta, StatusError } from '@flotilla/api';
 import { describeError, type Logger } from '@flotilla/base';
 import {
   type ApiRequest,
+  apiRequestOf,
   openStream,
   serveRequests,
   serveStreams,
@@ -81,12 +82,13 @@ function openStreams({ nc, pipeline, metrics, logger }: NatsDoorOptions): Servin
     nc,
     'api.*.stream',
     async (incoming, sink) => {
-      const { headers, body, tokens } = incoming;
-      const asked: ApiRequest = { method: 'GET', path: headers['Path'] ?? '/', body };
-      if (headers['Accept']) asked.accept = headers['Accept'];
-      if (headers['Content-Type']) asked.contentType = headers['Content-Type'];
-      const request = requestOf(tokens[1] ?? '', asked, sink.signal);
-      request.method = headers['Method'] ?? 'GET';
+      const asked = apiRequestOf(incoming);
+      if (!asked) {
+        sink.start(400, { 'Content-Type': 'text/plain' });
+        await sink.write(new TextEncoder().encode('not an API request\n'));
+        return sink.end();
+      }
+      const request = requestOf(asked.identity, asked, sink.signal);
       const response = await pipeline.handle(request);
       sink.start(response.status, { 'Content-Type': response.contentType });
       if (typeof response.body !== 'function') {

@@ -5,6 +5,7 @@ import {
   type KubeObject,
   pods,
   schemaOf,
+  StatusError,
   unknownPath,
 } from '@flotilla/api';
 import type { Call } from '../call.js';
@@ -57,8 +58,23 @@ export function subresource(call: Call, deps: SubresourceDeps): Promise<Response
       if (info.resource === 'pods') return log(call, deps);
       break;
   }
+  if (info.resource === 'pods' && notYet.has(target.subresource)) throw unavailable(target.subresource);
   throw unknownPath();
 }
+
+/** Subresources of pods that upstream has and this server will have: better said than a plain 404. */
+const notYet = new Set(['exec', 'attach', 'portforward', 'proxy', 'ephemeralcontainers', 'resize']);
+
+const unavailable = (what: string): StatusError =>
+  new StatusError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: `pods/${what} is not available in this version of Flotilla`,
+    reason: 'NotImplemented',
+    code: 501,
+  });
 
 function only(call: Call, ...verbs: string[]): void {
   if (!verbs.includes(call.target.verb)) throw methodNotAllowed(call.info, call.target.verb);
