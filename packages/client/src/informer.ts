@@ -141,7 +141,8 @@ export class Informer<T extends KubeObject> {
     // The first failure is not waited for: a master that was restarted, or a window that has moved on.
     let delay = this.#failures === 1 ? 1 : backoffDelay(backoff, this.#failures - 1, random);
     if (trouble instanceof TransportError && trouble.code === 'unavailable') delay = Math.min(delay, maxAbsentDelayMs);
-    logger[this.#failures > 5 ? 'warn' : 'debug']('watch interrupted', {
+    // One warning when it lasts, and then one now and then.
+    logger[this.#failures % 50 === 6 ? 'warn' : 'debug']('watch interrupted', {
       resource: this.#resource.info.resource,
       trouble: describeError(trouble),
       delay: Math.round(delay),

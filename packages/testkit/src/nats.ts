@@ -13,6 +13,8 @@ export interface NatsUser {
   /** Subjects that may be published and subscribed to; absent: all. */
   publish?: string[];
   subscribe?: string[];
+  /** May answer, once, whatever reply subject a message names. */
+  allowResponses?: boolean;
 }
 
 export interface NatsFixtureOptions {
@@ -153,6 +155,7 @@ function renderConfig(dir: string, port: number, options: NatsFixtureOptions): s
   const permissions = (user: NatsUser): string => {
     const parts = [
       ...(user.publish ? [`publish: [${user.publish.map(quote).join(', ')}]`] : []),
+      ...(user.allowResponses ? ['allow_responses: true'] : []),
       ...(user.subscribe ? [`subscribe: [${user.subscribe.map(quote).join(', ')}]`] : []),
     ];
     return parts.length > 0 ? `, permissions: { ${parts.join(', ')} }` : '';

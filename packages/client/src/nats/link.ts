@@ -97,12 +97,20 @@ export function linkOf(nc: NatsConnection): Link {
 
 /**
  * Hears a subject. nats.js also calls back with an error and no message when the server forbids the subscription (which the
- * connection's own error status reports), and stops reading the connection for good if a callback throws.
+ * connection's own error status reports), and stops reading the connection, silently and for good, if a callback throws:
+ * better that the process ends.
  */
 export function hear(nc: NatsConnection, subject: string, onMessage: (msg: Msg) => void): Subscription {
   return nc.subscribe(subject, {
     callback: (error, msg) => {
-      if (!error) onMessage(msg);
+      if (error) return;
+      try {
+        onMessage(msg);
+      } catch (bug) {
+        queueMicrotask(() => {
+          throw bug;
+        });
+      }
     },
   });
 }

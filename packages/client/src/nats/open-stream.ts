@@ -6,11 +6,11 @@ import { Channel } from './channel.js';
 import { receiveWindow } from './flow.js';
 import { isNoResponders, type Link, linkOf } from './link.js';
 import { ServerWatch } from './peers.js';
+import { probe } from './probe.js';
 import { fromHeaders, h, toHeaders } from './wire.js';
 
-/** How often a server that has not answered yet is asked whether it has the request, and how often in vain. */
-const probeEveryMs = 500;
-const maxSilentProbes = 10;
+/** With a server that has not answered yet. */
+const patience = { everyMs: 500, maxSilent: 10 };
 
 export interface StreamRequest {
   headers?: Record<string, string>;
@@ -124,39 +124,25 @@ function accepted(
     };
     const done = (): void => {
       reply.close();
-      timer.cancel();
+      stopAsking();
       channel.signal.removeEventListener('abort', onAbort);
     };
     const onAbort = (): void => fail(channel.signal.reason);
-    let silent = 0;
-    const send = (body: Uint8Array, headers: Record<string, string>): void => {
-      try {
-        link.nc.publish(subject, body, { headers: toHeaders(headers), reply: reply.subject });
-      } catch (error) {
-        fail(new TransportError('unavailable', 'cannot publish', error));
-      }
-    };
-    const probe = (): void => {
-      if (++silent > maxSilentProbes) return fail(new TransportError('timeout', `no answer from ${subject}`));
-      timer = clock.after(probeEveryMs, probe);
-      send(new Uint8Array(), { [h.probe]: reply.subject });
-    };
-    let timer = clock.after(probeEveryMs, probe);
     const reply = link.expectReplies({
       onDown: () => fail(new TransportError('disconnected', 'the NATS connection was lost')),
       onMessage: (msg) => {
         if (isNoResponders(msg)) return fail(new TransportError('unavailable', `nobody serves ${subject}`));
-        if (msg.headers?.has(h.probe)) {
-          silent = 0;
-          if (msg.headers.get(h.status) !== '102') fail(new TransportError('disconnected', 'the server was restarted'));
-          return;
-        }
         done();
         resolve(msg);
       },
     });
     channel.signal.addEventListener('abort', onAbort, { once: true });
-    send(request.body, request.headers);
+    const stopAsking = probe({ link, clock, subject, request: reply.subject, ...patience, onLost: fail });
+    try {
+      link.nc.publish(subject, request.body, { headers: toHeaders(request.headers), reply: reply.subject });
+    } catch (error) {
+      fail(new TransportError('unavailable', 'cannot publish', error));
+    }
   });
 }
 

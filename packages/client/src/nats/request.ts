@@ -2,12 +2,11 @@ import { type Clock, deferred } from '@flotilla/base';
 import { nuid } from 'nats';
 import { type ApiRequest, type ApiResponse, TransportError } from '../transport.js';
 import { isNoResponders, type Link } from './link.js';
+import { probe } from './probe.js';
 import { fromHeaders, h, PartAssembly, partSize, requestHeaders, split, toHeaders } from './wire.js';
 
-/** Silence after which the server is asked whether it still works on a request, and how often then. */
-const probeEveryMs = 1000;
-/** Probes in a row without an answer after which the server counts as hung. */
-const maxSilentProbes = 5;
+/** With a server that has not answered yet. */
+const patience = { everyMs: 1000, maxSilent: 5 };
 
 export interface RequestOptions {
   link: Link;
@@ -31,7 +30,6 @@ export function natsRequest(options: RequestOptions, request: ApiRequest, signal
   const bodyParts = split(request.body ?? new Uint8Array(), Math.min(partSize, link.maxBody));
   const uploadId = bodyParts.length > 1 ? nuid.next() : undefined;
   let first: Record<string, string> | undefined;
-  let silentProbes = 0;
 
   const fail = (error: unknown): void => {
     replies.close();
@@ -40,19 +38,9 @@ export function natsRequest(options: RequestOptions, request: ApiRequest, signal
   const replies = link.expectReplies({
     onDown: () => fail(new TransportError('disconnected', 'the NATS connection was lost')),
     onMessage: (msg) => {
-      if (isNoResponders(msg)) {
-        // A probe that finds nobody: the server took the request and is gone. Else nobody ever took it.
-        const code = silentProbes > 0 ? 'disconnected' : 'unavailable';
-        return fail(new TransportError(code, `nobody serves ${subject}`));
-      }
+      if (isNoResponders(msg)) return fail(new TransportError('unavailable', `nobody serves ${subject}`));
       const headers = fromHeaders(msg.headers);
-      const status = Number(headers[h.status] ?? 500);
-      silentProbes = 0;
-      if (status === 102) return;
-      if (status === 100) return upload();
-      if (status === 410 && headers[h.probe]) {
-        return fail(new TransportError('disconnected', 'the server was restarted meanwhile'));
-      }
+      if (headers[h.status] === '100') return upload();
       first ??= headers;
       const body = answer.add(headers, msg.data);
       if (body === 'more') return;
@@ -75,26 +63,19 @@ export function natsRequest(options: RequestOptions, request: ApiRequest, signal
       fail(new TransportError('unavailable', 'cannot publish', error));
     }
   };
-  const watch = (): void => {
-    timer = clock.after(probeEveryMs, () => {
-      if (++silentProbes > maxSilentProbes) return fail(new TransportError('timeout', 'the server does not answer'));
-      if (clock.monotonic() > deadline) return fail(new TransportError('timeout', `${options.timeoutMs} ms are over`));
-      send(subject, new Uint8Array(), { [h.probe]: replies.subject });
-      watch();
-    });
-  };
   const onAbort = (): void => fail(signal!.reason);
 
-  const deadline = clock.monotonic() + options.timeoutMs;
-  let timer = { cancel: (): void => undefined };
+  const late = (): void => fail(new TransportError('timeout', `no answer within ${options.timeoutMs} ms`));
+  const timer = clock.after(options.timeoutMs, late);
+  const stopAsking = probe({ link, clock, subject, request: replies.subject, ...patience, onLost: fail });
   signal?.addEventListener('abort', onAbort, { once: true });
   send(subject, bodyParts[0]!, {
     ...requestHeaders(request),
     ...(uploadId ? { [h.stream]: uploadId, [h.part]: '0', [h.parts]: String(bodyParts.length) } : {}),
   });
-  watch();
   return result.promise.finally(() => {
     timer.cancel();
+    stopAsking();
     signal?.removeEventListener('abort', onAbort);
   });
 }

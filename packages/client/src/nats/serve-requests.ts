@@ -2,6 +2,7 @@ import { describeError, type Logger } from '@flotilla/base';
 import type { Msg, NatsConnection } from 'nats';
 import type { ApiResponse } from '../transport.js';
 import { hear, type Link, linkOf } from './link.js';
+import { answerProbe } from './probe.js';
 import {
   apiRequestOf,
   fromHeaders,
@@ -62,13 +63,8 @@ class RequestServer {
   onMessage(msg: Msg): void {
     const { reply } = msg;
     if (!reply) return;
+    if (answerProbe(msg, (request) => this.#active.has(request))) return;
     const headers = fromHeaders(msg.headers);
-    const probed = headers[h.probe];
-    if (probed) {
-      const status = this.#active.has(probed) ? '102' : '410';
-      this.#publish(probed, new Uint8Array(), { [h.status]: status, [h.probe]: '1' });
-      return;
-    }
     const work = this.#serve(msg, reply, headers)
       .catch((error: unknown) => this.#logger.error('cannot answer a request', { error: describeError(error) }))
       .finally(() => this.#active.delete(reply));

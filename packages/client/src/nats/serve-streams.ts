@@ -5,6 +5,7 @@ import { Channel } from './channel.js';
 import { receiveWindow } from './flow.js';
 import { hear, type Link, linkOf } from './link.js';
 import { ClientWatch } from './peers.js';
+import { answerProbe } from './probe.js';
 import type { Serving } from './serve-requests.js';
 import { fromHeaders, h, type IncomingRequest, toHeaders } from './wire.js';
 
@@ -44,15 +45,8 @@ export function serveStreams(
   );
   const running = new Map<ServedStream, Promise<void>>();
   const subscription = hear(nc, subject, (msg) => {
-    const probed = msg.headers?.get(h.probe);
-    if (probed) {
-      answerProbe(
-        nc,
-        probed,
-        [...running.keys()].some((stream) => stream.reply === probed),
-      );
-      return;
-    }
+    const active = (request: string): boolean => [...running.keys()].some((stream) => stream.reply === request);
+    if (answerProbe(msg, active)) return;
     const id = msg.headers?.get(h.stream) ?? '';
     if (!msg.reply || !/^\w+$/.test(id)) return;
     const stream = new ServedStream(link, clients, msg, id);
@@ -69,11 +63,6 @@ export function serveStreams(
       clients.stop();
     },
   };
-}
-
-function answerProbe(nc: NatsConnection, to: string, known: boolean): void {
-  if (!nc.isClosed())
-    nc.publish(to, undefined, { headers: toHeaders({ [h.status]: known ? '102' : '410', [h.probe]: '1' }) });
 }
 
 class ServedStream implements StreamSink {

@@ -193,13 +193,32 @@ test('a NATS server that is killed ends streams on both sides', async (t) => {
   await t.throwsAsync(openStream(client, 'node-1', 'api.node-1.stream', {}, never), { code: 'unavailable' });
 });
 
-test('an agent serves the API server the same way', async (t) => {
-  const f = await fleet(t);
+test('an agent serves the API server the same way, and may speak of itself only', async (t) => {
+  const node = {
+    user: 'node-1',
+    publish: ['api.node-1.>', 'stream.node-1.>', 'hb.node-1'],
+    subscribe: ['_INBOX.node-1.>', 'stream.node-1.>', 'node.node-1.>'],
+    allowResponses: true,
+  };
+  const f = await fleet(t, { users: [{ user: 'apiserver' }, node] });
   const agent = await f.connect('node-1');
   const apiserver = await f.connect('apiserver');
-  serveStreams(agent, 'node.node-1.logs', async (_request, sink) => sink.write(Buffer.from('line')), { logger });
+  serveStreams(
+    agent,
+    'node.node-1.logs',
+    async (_request, sink) => {
+      // Longer than the server's probes and pings, which NATS must let pass too.
+      await new Promise((resolve) => setTimeout(resolve, 1200));
+      for (let i = 0; i < 3; i++) await sink.write(Buffer.alloc(300_000, 'line'));
+    },
+    { logger },
+  );
   await agent.flush();
   const stream = await openStream(apiserver, 'node-1', 'node.node-1.logs', {}, never);
-  for await (const frame of stream.frames) t.is(text(frame), 'line');
   t.is(stream.status, 200);
+  let bytes = 0;
+  for await (const frame of stream.frames) bytes += frame.length;
+  t.is(bytes, 900_000);
+  const forged = openStream(agent, 'node-2', 'api.node-2.stream', {}, AbortSignal.timeout(700));
+  await t.throwsAsync(forged, { any: true });
 });

@@ -1,8 +1,8 @@
-import { type Clock, describeError, type Logger, sleep, type Timer } from '@flotilla/base';
+import { describeError, type Logger, sleep, type Timer } from '@flotilla/base';
 import { LogDiverged, NotWriter, StoreUnavailable } from '../errors.js';
-import type { ConnectionState } from './connection.js';
-import type { AppendReply, StreamLog } from './log.js';
-import { claimOf, type LogRecord, type RecordOp } from './record.js';
+import type { AppendReply } from './log.js';
+import { LogEnd, type LogEndOptions } from './log-end.js';
+import type { LogRecord, RecordOp } from './record.js';
 
 /** One message to append. Exactly one of the callbacks is called, once. */
 export interface Append {
@@ -29,24 +29,12 @@ interface Pending extends Append {
   forgetReply: () => void;
 }
 
-export interface AppenderOptions {
-  log: StreamLog;
-  connection: ConnectionState;
-  clock: Clock;
+export interface AppenderOptions extends Omit<LogEndOptions, 'onFound'> {
   logger: Logger;
-  identity: string;
-  /** The log's end, all of which has been read. */
-  lastSeq: number;
-  /** A message that is in the log but was not sent by this appender. */
-  onForeign: (record: LogRecord) => void;
-  /** The log's end moved without a record that matters. */
-  onAdvance: (seq: number) => void;
   /** Appending is over: another writer has claimed the log (`NotWriter`), or it is not the log we know. */
   onLost: (error: Error) => void;
-  /** Messages under way at once; 64 if absent. */
-  window?: number;
-  /** Silence after which an outcome counts as unknown, milliseconds; 2000 if absent. */
-  replyTimeoutMs?: number;
+  /** Messages under way at once. */
+  window: number;
 }
 
 /**
@@ -60,16 +48,12 @@ export interface AppenderOptions {
  */
 export class Appender {
   readonly #options: AppenderOptions;
-  readonly #prefix: string;
+  readonly #end: LogEnd;
   readonly #window: number;
-  readonly #replyTimeoutMs: number;
   /** Waiting to be sent, and sent but not settled, both in order. */
   #queue: Pending[] = [];
   #inFlight: Pending[] = [];
   #state: 'unsettled' | 'settling' | 'open' | 'ended' = 'unsettled';
-  /** The log's last sequence that is known, and applied. */
-  #lastSeq: number;
-  #ids = 0;
   #watchdog: Timer | undefined;
   #watching = false;
   #onIdle: (() => void)[] = [];
@@ -77,10 +61,8 @@ export class Appender {
 
   constructor(options: AppenderOptions) {
     this.#options = options;
-    this.#lastSeq = options.lastSeq;
-    this.#prefix = `${options.identity}.`;
-    this.#window = options.window ?? 64;
-    this.#replyTimeoutMs = options.replyTimeoutMs ?? 2000;
+    this.#window = options.window;
+    this.#end = new LogEnd({ ...options, onFound: (record) => this.#found(record) });
     options.connection.onChange((up) => void (up || this.settle('connection lost')));
   }
 
@@ -162,14 +144,10 @@ export class Appender {
     }
   }
 
-  #nextId(): string {
-    return this.#prefix + (this.#ids++).toString(36);
-  }
-
   #send(pending: Pending): void {
     const ahead = this.#inFlight[this.#inFlight.length - 1];
-    pending.id = this.#nextId();
-    pending.seq = (ahead?.seq ?? this.#lastSeq) + 1;
+    pending.id = this.#end.nextId();
+    pending.seq = (ahead?.seq ?? this.#end.lastSeq) + 1;
     pending.acknowledged = false;
     this.#inFlight.push(pending);
     const fence = { lastSeq: pending.seq - 1, ...(ahead ? { lastId: ahead.id } : {}) };
@@ -191,7 +169,7 @@ export class Appender {
   #complete(): void {
     while (this.#inFlight[0]?.acknowledged) {
       const pending = this.#inFlight.shift()!;
-      this.#lastSeq = pending.seq;
+      this.#end.lastSeq = pending.seq;
       pending.stored(pending.seq);
     }
     this.#checkIdle();
@@ -202,7 +180,7 @@ export class Appender {
     const head = this.#inFlight[0];
     if (!head || this.#watching) return;
     this.#watching = true;
-    this.#watchdog = this.#options.clock.after(this.#replyTimeoutMs, () => {
+    this.#watchdog = this.#options.clock.after(this.#options.replyTimeoutMs, () => {
       this.#watching = false;
       if (this.#inFlight[0] === head) this.settle('no reply');
       else this.#watch();
@@ -241,8 +219,9 @@ export class Appender {
       this.#ended.signal.throwIfAborted();
       if (this.#options.connection.up) {
         try {
-          if (await this.#settleOnce(aim === 'take over' && lost++ >= maxLostClaims)) return;
-          continue;
+          if (!(await this.#end.claim(aim === 'take over' && lost++ >= maxLostClaims))) continue;
+          this.#requeue();
+          return;
         } catch (error) {
           if (!(error instanceof StoreUnavailable) || this.#state === 'ended') throw error;
           if (aim === 'take over' && failures > maxFailedClaims) throw error;
@@ -254,77 +233,18 @@ export class Appender {
     }
   }
 
-  /** True: our claim is the end of the log. False: there was more to read; try again. */
-  async #settleOnce(force: boolean): Promise<boolean> {
-    const { log, identity } = this.#options;
-    const data = Buffer.from(JSON.stringify({ identity }));
-    const id = this.#nextId();
-    const reply = await this.#appendAlone({ subject: log.writerSubject, op: 'claim', id, data }, force);
-    if (reply.kind === 'refused') {
-      // Also finds out whether there is a log at all.
-      await log.lastSeq();
-      throw new StoreUnavailable('not-applied', reply.why);
-    }
-    if (reply.kind === 'stored') {
-      // A forced claim: what came before it, others' last writes.
-      await this.#readOn(reply.seq - 1);
-      this.#lastSeq = reply.seq;
-      this.#requeue();
-      this.#options.onAdvance(reply.seq);
-      return true;
-    }
-    const claim = await log.last(log.writerSubject);
-    if (claim && claim.seq > this.#lastSeq) {
-      const writer = claimOf(claim)?.identity;
-      if (writer !== identity) throw new NotWriter(writer);
-    }
-    await this.#readOn(await log.lastSeq());
-    return false;
-  }
-
-  #appendAlone(
-    message: { subject: string; op: RecordOp; id: string; data: Uint8Array },
-    force: boolean,
-  ): Promise<AppendReply> {
-    return new Promise((resolve, reject) => {
-      const forget = this.#options.log.append(message, force ? undefined : { lastSeq: this.#lastSeq }, (reply) => {
-        timer.cancel();
-        resolve(reply);
-      });
-      const timer = this.#options.clock.after(this.#replyTimeoutMs, () => {
-        forget();
-        reject(new StoreUnavailable('unknown', 'no reply'));
-      });
-    });
-  }
-
-  /** Reads what is in the log up to `end` and is not known yet. */
-  async #readOn(end: number): Promise<void> {
-    if (end < this.#lastSeq) throw new LogDiverged(`it ended at ${this.#lastSeq}, and now at ${end}`);
-    while (this.#lastSeq < end) {
-      const count = Math.min(this.#window, end - this.#lastSeq);
-      const seqs = Array.from({ length: count }, (_, i) => this.#lastSeq + 1 + i);
-      const records = await Promise.all(seqs.map((seq) => this.#options.log.get(seq)));
-      for (const [i, record] of records.entries()) {
-        this.#lastSeq = seqs[i]!;
-        const own = record && this.#inFlight.find((p) => p.id === record.id);
-        if (own) {
-          this.#inFlight = this.#inFlight.filter((p) => p !== own);
-          own.forgetReply();
-          own.stored(record.seq);
-        } else if (record && record.op !== 'claim') {
-          this.#options.onForeign(record);
-        } else {
-          this.#options.onAdvance(this.#lastSeq);
-        }
-      }
-    }
+  /** True if the message is one of those under way. */
+  #found(record: LogRecord): boolean {
+    const own = this.#inFlight.find((pending) => pending.id === record.id);
+    if (!own) return false;
+    this.#inFlight = this.#inFlight.filter((pending) => pending !== own);
+    own.stored(record.seq);
+    return true;
   }
 
   /** What was under way is known not to be stored: send it again, before the rest. */
   #requeue(): void {
     const dead = this.#inFlight.splice(0);
-    for (const p of dead) p.forgetReply();
     const [gone, again] = [dead.filter((p) => p.withdrawn), dead.filter((p) => !p.withdrawn)];
     this.#queue.unshift(...again);
     for (const p of gone) p.failed(new StoreUnavailable('not-applied', this.lastTrouble));
@@ -336,7 +256,6 @@ export class Appender {
       const record = await this.#options.log.get(pending.seq).catch(() => undefined);
       if (!record) continue;
       this.#inFlight = this.#inFlight.filter((p) => p !== pending);
-      pending.forgetReply();
       if (record.id === pending.id) pending.stored(record.seq);
       else pending.failed(new NotWriter(undefined));
     }

@@ -1,6 +1,6 @@
 import { errorCode } from '@flotilla/base';
 import { createInbox, type Msg, type NatsConnection, type Subscription } from 'nats';
-import { hear } from './connection.js';
+import { type ConnectionState, hear } from './connection.js';
 import { LogDiverged, StoreUnavailable } from '../errors.js';
 import { type Fence, type LogRecord, opAndIdOfText, type RecordOp, recordHeaders } from './record.js';
 
@@ -37,14 +37,16 @@ export class StreamLog {
   readonly nc: NatsConnection;
   readonly stream: string;
   readonly root: string;
+  readonly #connection: ConnectionState;
   readonly #replicas: number;
   readonly #inbox: string;
   readonly #replies = new Map<string, (reply: AppendReply) => void>();
   readonly #subscription: Subscription;
   #tokens = 0;
 
-  constructor(nc: NatsConnection, options: StreamLogOptions) {
+  constructor(nc: NatsConnection, connection: ConnectionState, options: StreamLogOptions) {
     this.nc = nc;
+    this.#connection = connection;
     this.stream = options.stream;
     this.root = options.root;
     this.#replicas = options.replicas;
@@ -125,8 +127,10 @@ export class StreamLog {
   async api<R>(verb: string, body: object): Promise<R> {
     let msg: Msg;
     try {
-      msg = await this.nc.request(`$JS.API.${verb}`, JSON.stringify(body), { timeout: 2000 });
+      const request = this.nc.request(`$JS.API.${verb}`, JSON.stringify(body), { timeout: 2000 });
+      msg = await this.#connection.orLost(request);
     } catch (error) {
+      if (error instanceof StoreUnavailable) throw error;
       throw new StoreUnavailable('not-applied', `JetStream: ${verb}: ${errorCode(error) ?? 'failed'}`, error);
     }
     const reply = JSON.parse(msg.string()) as R & { error?: ApiError };

@@ -22,6 +22,8 @@ export interface LogRecord {
 /** The body of a `claim`. */
 export interface Claim {
   identity: string;
+  /** Tells writers apart that call themselves the same. */
+  instance: string;
 }
 
 const opHeader = 'Flotilla-Op';
@@ -70,7 +72,8 @@ export function claimOf(record: LogRecord): Claim | undefined {
   if (record.op !== 'claim') return undefined;
   try {
     const body = JSON.parse(Buffer.from(record.data).toString()) as Partial<Claim>;
-    return typeof body.identity === 'string' ? { identity: body.identity } : undefined;
+    const { identity, instance } = body;
+    return typeof identity === 'string' && typeof instance === 'string' ? { identity, instance } : undefined;
   } catch {
     return undefined;
   }

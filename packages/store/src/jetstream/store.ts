@@ -38,8 +38,8 @@ export class JetStreamStore<T> implements Store<T> {
   private constructor(codec: StoreCodec<T>, given: JetStreamStoreOptions) {
     const options = { ...defaults, ...given };
     const { nc, clock, logger, root } = options;
-    const log = new StreamLog(nc, options);
     const connection = new ConnectionState(nc);
+    const log = new StreamLog(nc, connection, options);
     this.#codec = codec;
     this.#options = options;
     this.#log = log;
@@ -52,7 +52,10 @@ export class JetStreamStore<T> implements Store<T> {
     const { cache } = this.#replica;
     this.#succession = new Succession(
       {
-        ...{ log, connection, options, onRecord },
+        log,
+        connection,
+        options,
+        onRecord,
         revision: () => cache.revision,
         onAdvance: (seq) => cache.advance(seq),
         onRole: (role) => this.#onRole(role),

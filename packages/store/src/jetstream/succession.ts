@@ -106,7 +106,11 @@ export class Succession {
     if (!(await this.#catchUp())) return false;
     this.#tail.stop();
     const appender = new Appender({
-      ...{ log, connection, clock, logger, identity },
+      log,
+      connection,
+      clock,
+      logger,
+      identity,
       lastSeq: revision(),
       onForeign: onRecord,
       onAdvance,
