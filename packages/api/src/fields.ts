@@ -1,7 +1,7 @@
 import type * as core from './gen/core-v1.js';
 import type * as eventsApi from './gen/events-v1.js';
 import type { KubeObject } from './resources.js';
-import { FieldSelector } from './selectors.js';
+import { FieldSelector } from './field-selectors.js';
 import { badRequest } from './status.js';
 
 /** The fields of one kind by which it can be selected. Method syntax, so that a kind's own type fits. */

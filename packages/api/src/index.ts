@@ -73,7 +73,7 @@ export {
   labelValueErrors,
   qualifiedNameErrors,
 } from './names.js';
-export { FieldSelector, parseFieldSelector } from './selectors.js';
+export { FieldSelector, parseFieldSelector } from './field-selectors.js';
 export { formatLabelSelector, LabelSelector, labelSelectorOf, parseLabelSelector } from './selectors.js';
 export { applyJsonPatch } from './patch/jsonpatch.js';
 export { applyMergePatch, createMergePatch } from './patch/merge.js';

@@ -19,7 +19,7 @@ function matches(pattern: string, text: string): boolean {
 
 /** Upstream counts bytes where it speaks of a length. */
 export function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length;
+  return Buffer.byteLength(text);
 }
 
 export const tooLongMessage = (bytes: number): string => `must be no more than ${bytes} bytes`;

@@ -1,14 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { FieldSelector, parseFieldSelector } from './field-selectors.js';
 import { fieldsOf, supportedFieldSelector } from './fields.js';
-import {
-  FieldSelector,
-  LabelSelector,
-  labelSelectorOf,
-  parseFieldSelector,
-  parseLabelSelector,
-  formatLabelSelector,
-} from './selectors.js';
+import { formatLabelSelector, LabelSelector, labelSelectorOf, parseLabelSelector } from './selectors.js';
 
 const cases: [string, Record<string, string>, boolean][] = [
   ['', { a: 'b' }, true],

@@ -1,7 +1,7 @@
 import type { FieldPath } from '../errors.js';
 import type * as core from '../gen/core-v1.js';
 import { configKeyErrors, dns1123SubdomainErrors, envNameErrors } from '../names.js';
-import { canonicalQuantity } from '../quantity.js';
+import { tryQuantity } from '../quantity.js';
 import {
   complain,
   dnsLabel,
@@ -110,7 +110,7 @@ export function validateResourceFieldRef(
   else if (!containerResources.includes(ref.resource) && !isHugePage) {
     errors.push(notSupported(path.child('resource'), ref.resource, containerResources));
   }
-  const divisor = canonicalQuantity(ref.divisor || '0');
+  const divisor = tryQuantity(ref.divisor || '0')?.toString() ?? '';
   const [, what = ''] = /^(?:limits|requests)\.(.*)$/.exec(ref.resource ?? '') ?? [];
   const allowed = what === 'cpu' ? ['1m', '1'] : byteDivisors;
   if (divisor !== '0' && what !== '' && !allowed.includes(divisor)) {

@@ -14,20 +14,38 @@ export function validateLabelSelector(selector: meta.LabelSelector | undefined, 
   return errors;
 }
 
-function validateRequirement(requirement: meta.LabelSelectorRequirement, path: FieldPath): FieldErrors {
+interface SetRequirement {
+  readonly key: string;
+  readonly operator: string;
+  readonly values?: readonly string[];
+}
+
+/** One requirement of a label or node selector; `ordered`: nodes can also be compared by `Gt` and `Lt`. */
+export function validateRequirement(requirement: SetRequirement, path: FieldPath, ordered = false): FieldErrors {
   const { key, operator, values = [] } = requirement;
   const at = path.child('values');
-  const errors: FieldErrors = [];
-  if (operator === 'In' || operator === 'NotIn') {
-    if (values.length === 0) errors.push(required(at, "must be specified when `operator` is 'In' or 'NotIn'"));
-  } else if (operator === 'Exists' || operator === 'DoesNotExist') {
-    if (values.length > 0) {
-      errors.push(forbidden(at, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
-    }
-  } else errors.push(invalid(path.child('operator'), operator, 'not a valid selector operator'));
   return [
-    ...errors,
+    ...validateOperator(operator, values.length, path, ordered),
     ...qualifiedName(path.child('key'), key),
     ...values.flatMap((value, i) => complain(at.index(i), value, labelValueErrors(value))),
   ];
+}
+
+/** How many values an operator takes. */
+function validateOperator(operator: string, count: number, path: FieldPath, ordered: boolean): FieldErrors {
+  const at = path.child('values');
+  switch (operator) {
+    case 'In':
+    case 'NotIn':
+      return count > 0 ? [] : [required(at, "must be specified when `operator` is 'In' or 'NotIn'")];
+    case 'Exists':
+    case 'DoesNotExist':
+      if (count === 0) return [];
+      return [forbidden(at, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")];
+    case 'Gt':
+    case 'Lt':
+      if (!ordered) break;
+      return count === 1 ? [] : [required(at, "must be specified single value when `operator` is 'Lt' or 'Gt'")];
+  }
+  return [invalid(path.child('operator'), operator, 'not a valid selector operator')];
 }

@@ -6,23 +6,7 @@ import { complain, type FieldErrors, invalid, required } from './common.js';
 
 type NameCheck = (path: FieldPath, name: string) => FieldErrors;
 
-const quotaNames = ['cpu', 'memory', 'ephemeral-storage', 'storage'].flatMap((n) => [
-  n,
-  `requests.${n}`,
-  `limits.${n}`,
-]);
-const standardNames = new Set([
-  ...quotaNames,
-  'pods',
-  'resourcequotas',
-  'services',
-  'replicationcontrollers',
-  'secrets',
-  'configmaps',
-  'persistentvolumeclaims',
-  'services.nodeports',
-  'services.loadbalancers',
-]);
+/** Resources that are counted, one by one. */
 const countedNames = new Set([
   'pods',
   'resourcequotas',
@@ -34,6 +18,8 @@ const countedNames = new Set([
   'services.nodeports',
   'services.loadbalancers',
 ]);
+const measuredNames = ['cpu', 'memory', 'ephemeral-storage', 'storage'];
+const standardNames = new Set([...countedNames, ...measuredNames.flatMap((n) => [n, `requests.${n}`, `limits.${n}`])]);
 
 const isHugePage = (name: string): boolean => name.startsWith('hugepages-');
 const isNative = (name: string): boolean => !name.includes('/') || name.includes('kubernetes.io/');

@@ -13,7 +13,7 @@ import {
   qualifiedName,
   required,
 } from './common.js';
-import { validateLabelSelector } from './label-selector.js';
+import { validateLabelSelector, validateRequirement } from './label-selector.js';
 
 export const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
@@ -99,30 +99,8 @@ function validateNodeSelectorTerm(term: core.NodeSelectorTerm, path: FieldPath):
   const labels = path.child('matchExpressions');
   const fields = path.child('matchFields');
   return [
-    ...(term.matchExpressions ?? []).flatMap((r, i) => validateNodeRequirement(r, labels.index(i))),
+    ...(term.matchExpressions ?? []).flatMap((r, i) => validateRequirement(r, labels.index(i), true)),
     ...(term.matchFields ?? []).flatMap((r, i) => validateNodeField(r, fields.index(i))),
-  ];
-}
-
-function validateNodeRequirement(requirement: core.NodeSelectorRequirement, path: FieldPath): FieldErrors {
-  const { key, operator, values = [] } = requirement;
-  const at = path.child('values');
-  const errors: FieldErrors = [];
-  if (operator === 'In' || operator === 'NotIn') {
-    if (values.length === 0) errors.push(required(at, "must be specified when `operator` is 'In' or 'NotIn'"));
-  } else if (operator === 'Exists' || operator === 'DoesNotExist') {
-    if (values.length > 0) {
-      errors.push(forbidden(at, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
-    }
-  } else if (operator === 'Gt' || operator === 'Lt') {
-    if (values.length !== 1) {
-      errors.push(required(at, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
-    }
-  } else errors.push(invalid(path.child('operator'), operator, 'not a valid selector operator'));
-  return [
-    ...errors,
-    ...qualifiedName(path.child('key'), key),
-    ...values.flatMap((value, i) => complain(at.index(i), value, labelValueErrors(value))),
   ];
 }
 
