@@ -311,6 +311,25 @@ test('events are one thing with two faces', async (t) => {
     query: { fieldSelector: 'involvedObject.name=a,reason=Started' },
   });
   t.is(countAt(selected.json, 'items'), 1);
+
+  const made = await api.call('POST', '/apis/events.k8s.io/v1/namespaces/default/events', {
+    body: {
+      metadata: { name: 'f', namespace: 'default' },
+      regarding: { kind: 'Pod', name: 'b', namespace: 'default' },
+      eventTime: '2026-01-01T00:00:00.000000Z',
+      reportingController: 'example.com/me',
+      reportingInstance: 'me-1',
+      action: 'Do',
+      reason: 'Done',
+      note: 'well',
+      type: 'Normal',
+    },
+  });
+  t.is(made.status, 201, made.text);
+  const core = await api.get('events', 'f');
+  t.like(core.json, { apiVersion: 'v1', message: 'well', involvedObject: { name: 'b' }, source: {} });
+  const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+  t.is(countAt((await api.call('GET', pathOf('events'), { accept })).json, 'rows'), 2);
 });
 
 test('other versions of a kind are views of the stored one', async (t) => {

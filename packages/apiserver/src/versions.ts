@@ -1,4 +1,13 @@
-import { apiVersionOf, type core, type events, findResource, type KubeObject, type ResourceInfo } from '@flotilla/api';
+import {
+  apiVersionOf,
+  type core,
+  decodeJson,
+  type events,
+  findResource,
+  type JsonObject,
+  type KubeObject,
+  type ResourceInfo,
+} from '@flotilla/api';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -32,9 +41,12 @@ export function storedInfo(info: ResourceInfo): ResourceInfo {
     : (findResource(info.group, info.storageVersion, info.resource) ?? info);
 }
 
-function changeVersion(object: KubeObject, apiVersion: string): KubeObject {
+function changeVersion(object: KubeObject, info: ResourceInfo): KubeObject {
+  const apiVersion = apiVersionOf(info);
   if (object.kind !== 'Event') return { ...object, apiVersion };
-  return { ...renamed(object, apiVersion === 'v1' ? toCore : toNew), apiVersion };
+  const other = { ...renamed(object, apiVersion === 'v1' ? toCore : toNew), apiVersion };
+  // Each face has fields of its own that are never absent.
+  return decodeJson<KubeObject>(info.schema, other as object as JsonObject).value;
 }
 
 /**
@@ -42,11 +54,12 @@ function changeVersion(object: KubeObject, apiVersion: string): KubeObject {
  * once, so that what hangs on its identity (serialised forms) is shared by all readers.
  */
 export function convert(info: ResourceInfo, object: KubeObject, as: 'asked' | 'stored' = 'asked'): KubeObject {
-  const apiVersion = apiVersionOf(as === 'stored' ? storedInfo(info) : info);
+  const wanted = as === 'stored' ? storedInfo(info) : info;
+  const apiVersion = apiVersionOf(wanted);
   if (object.apiVersion === apiVersion) return object;
   let made = views.get(apiVersion);
   if (!made) views.set(apiVersion, (made = new WeakMap()));
   let view = made.get(object);
-  if (!view) made.set(object, (view = changeVersion(object, apiVersion)));
+  if (!view) made.set(object, (view = changeVersion(object, wanted)));
   return view;
 }
