@@ -50,7 +50,8 @@ export class TestMesh {
   }
 
   put(kind: WorldKind, object: KubeObject): void {
-    const key = `${object.metadata.namespace}/${object.metadata.name}`;
+    const { namespace, name } = object.metadata;
+    const key = namespace === undefined ? `${name}` : `${namespace}/${name}`;
     if (kind === 'services') this.#services.set(key, object as core.Service);
     this.world.apply(kind, key, object as WorldObjects[typeof kind]);
   }

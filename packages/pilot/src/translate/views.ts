@@ -4,7 +4,7 @@ import { encodeResource } from '@flotilla/xds';
 import { type Proxy, refreshProxy, serviceTargets } from '../model/proxy.js';
 import type { ConfigSnapshot, Endpoint, EndpointSnapshot, Snapshot } from '../model/snapshot.js';
 import { inboundClusters } from './cluster-inbound.js';
-import { Encoder } from './encoder.js';
+import { Encoder, sameContent } from './encoder.js';
 import { loadAssignment } from './endpoint.js';
 import { type InboundPort, inboundPorts } from './inbound-ports.js';
 import { virtualInbound } from './listener-inbound.js';
@@ -28,7 +28,8 @@ export class Views {
   readonly #inbound = new Map<string, InboundPart>();
   readonly #joined = new WeakMap<Encoded, WeakMap<Encoded, Encoded>>();
   readonly #assignments = new WeakMap<readonly Endpoint[], Map<string, EncodedResource>>();
-  readonly #endpoints = new WeakMap<OutboundPart, { of: EndpointSnapshot; all: Encoded }>();
+  /** The last map of all endpoints by view key. */
+  readonly #endpoints = new Map<string, { part: OutboundPart; of: EndpointSnapshot; all: Encoded }>();
   #config: ConfigSnapshot | undefined;
 
   /** What `proxy` should have at `snapshot`. `before`, the proxy's last view, is given back when nothing has changed. */
@@ -47,7 +48,7 @@ export class Views {
     }
     const inbound =
       proxy.type === 'sidecar' ? this.#inboundPart(inboundPorts(targets, present.http2), present) : undefined;
-    const endpoints = this.#allEndpoints(outbound, snapshot.endpoints);
+    const endpoints = this.#allEndpoints(key, outbound, snapshot.endpoints);
     const clusters = inbound ? this.#join(outbound.clusters, inbound.clusters) : outbound.clusters;
     const listeners = inbound ? this.#join(outbound.listeners, inbound.listeners) : outbound.listeners;
     if (before?.is(outbound, clusters, listeners, endpoints)) return before;
@@ -58,7 +59,11 @@ export class Views {
   /** Forgets parts that no proxy in `views` uses. */
   retain(views: Iterable<ProxyView>): void {
     const used = new Set([...views].map(({ outbound }) => outbound));
-    for (const [key, part] of this.#outbound) if (!used.has(part)) this.#outbound.delete(key);
+    for (const [key, part] of this.#outbound) {
+      if (used.has(part)) continue;
+      this.#outbound.delete(key);
+      this.#endpoints.delete(key);
+    }
     if (this.#inbound.size > 2 * used.size + 100) this.#inbound.clear();
   }
 
@@ -84,14 +89,14 @@ export class Views {
     return joined;
   }
 
-  #allEndpoints(part: OutboundPart, endpoints: EndpointSnapshot): Encoded {
-    const known = this.#endpoints.get(part);
-    if (known?.of === endpoints) return known.all;
+  #allEndpoints(key: string, part: OutboundPart, endpoints: EndpointSnapshot): Encoded {
+    const known = this.#endpoints.get(key);
+    if (known?.part === part && known.of === endpoints) return known.all;
     const entries = part.edsClusters.map((name) => [name, this.#assignment(part, name, endpoints)] as const);
-    const all: Encoded = new Map(entries);
-    const same = known && entries.every(([name, resource]) => known.all.get(name) === resource);
-    this.#endpoints.set(part, { of: endpoints, all: same ? known.all : all });
-    return same ? known.all : all;
+    const next: Encoded = new Map(entries);
+    const all = known && sameContent(known.all, next) ? known.all : next;
+    this.#endpoints.set(key, { part, of: endpoints, all });
+    return all;
   }
 
   #assignment(part: OutboundPart, clusterName: string, endpoints: EndpointSnapshot): EncodedResource {
