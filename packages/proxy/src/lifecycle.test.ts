@@ -18,7 +18,10 @@ test('NACK names the field; what is good in the same update is used', async (t) 
   });
   t.is((await call(mesh.ip, 8080)).body, 'x');
   t.true(mesh.pilot.rejections.some((m) => m.includes('cluster hashed: lb_policy: RING_HASH is not supported')));
-  const bad = routes('r', host(['*'], { match: { prefix: '/' }, route: { cluster: 'x', cluster_specifier_plugin: 'p' } }));
+  const bad = routes(
+    'r',
+    host(['*'], { match: { prefix: '/' }, route: { cluster: 'x', cluster_specifier_plugin: 'p' } }),
+  );
   mesh.pilot.push({
     cluster: [edsCluster('x')],
     endpoint: [assignment('x', [backend.ip, backend.port])],
@@ -26,7 +29,10 @@ test('NACK names the field; what is good in the same update is used', async (t) 
     route: [bad],
   });
   await systemWait(
-    () => mesh.pilot.rejections.some((m) => m.includes('route r: virtual_hosts[0].routes[0].route.cluster_specifier_plugin')),
+    () =>
+      mesh.pilot.rejections.some((m) =>
+        m.includes('route r: virtual_hosts[0].routes[0].route.cluster_specifier_plugin'),
+      ),
     'the NACK',
   );
   t.is((await call(mesh.ip, 8080)).body, 'x', 'the last good routes stay in use');
@@ -36,7 +42,7 @@ test('not ready until listeners have their routes and clusters their endpoints',
   const backend = await startBackend(t, addresses, 'x');
   const listener = gateway(8080, 'r');
   const mesh = await startMesh(t, addresses, { cluster: [edsCluster('x')], listener: [listener] }, { wait: false });
-  await systemWait(() => mesh.proxy.config.waitingFor.length === 2, 'clusters and listeners');
+  await systemWait(() => mesh.proxy.config.waitingFor.join().includes('routes of'), 'clusters and listeners');
   const waiting = await call(mesh.ip, 15021, { path: '/healthz/ready' });
   t.is(waiting.status, 503);
   t.true(waiting.body.includes('endpoints of x, routes of listener 0.0.0.0_8080'));
@@ -93,7 +99,13 @@ test('drain: no new connections, requests under way finish', async (t) => {
 
 test('a changed listener keeps its socket; a removed one is closed', async (t) => {
   const inline = (body: string) =>
-    gateway(8080, routes('i', host(['*'], { match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: body } } })));
+    gateway(
+      8080,
+      routes(
+        'i',
+        host(['*'], { match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: body } } }),
+      ),
+    );
   const mesh = await startMesh(t, addresses, { listener: [inline('one')] });
   t.is((await call(mesh.ip, 8080)).body, 'one');
   mesh.pilot.push({ listener: [inline('two')] });
@@ -108,8 +120,12 @@ test('a WebSocket goes through as a tunnel, both ways, and ends on both sides', 
   const server = createHttpServer();
   let upstreamClosed = false;
   server.on('upgrade', (req, socket: Socket) => {
-    const accept = createHash('sha1').update(`${req.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
-    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+    const accept = createHash('sha1')
+      .update(`${req.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest('base64');
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    );
     socket.on('data', (chunk) => socket.write(`echo ${String(chunk)} ${req.url}`));
     socket.on('error', () => {});
     socket.once('close', () => (upstreamClosed = true));
@@ -121,9 +137,14 @@ test('a WebSocket goes through as a tunnel, both ways, and ends on both sides', 
     cluster: [edsCluster('ws')],
     endpoint: [assignment('ws', [ip, 7001])],
     listener: [gateway(8080, 'r')],
-    route: [routes('r', host(['*'], to('ws', { prefix_rewrite: '/chat' })))],
+    route: [routes('r', host(['*'], to('ws', { prefix_rewrite: '/chat' }, { prefix: '/ws' })))],
   });
-  const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-version': '13' };
+  const headers = {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    'sec-websocket-version': '13',
+  };
   const request = httpRequest({ host: mesh.ip, port: 8080, path: '/ws', headers, agent: false });
   request.end();
   const socket = await new Promise<Socket>((resolve, reject) => {
@@ -166,10 +187,18 @@ test('admin: config dump, clusters, statistics; what changes state needs POST', 
     dump.configs.map((config) => String(config['@type']).split('.').at(-1)),
     ['BootstrapConfigDump', 'ClustersConfigDump', 'ListenersConfigDump', 'RoutesConfigDump', 'EndpointsConfigDump'],
   );
-  const clusters = JSON.parse((await get('/clusters?format=json')).body) as { cluster_statuses: { name: string; host_statuses: object[] }[] };
-  t.deepEqual(clusters.cluster_statuses.map(({ name, host_statuses }) => [name, host_statuses.length]), [['x', 1]]);
+  const clusters = JSON.parse((await get('/clusters?format=json')).body) as {
+    cluster_statuses: { name: string; host_statuses: object[] }[];
+  };
+  t.deepEqual(
+    clusters.cluster_statuses.map(({ name, host_statuses }) => [name, host_statuses.length]),
+    [['x', 1]],
+  );
   t.regex((await get('/stats?filter=upstream_rq_total')).body, /^cluster\.x\.upstream_rq_total: 1\n$/);
-  t.regex((await get('/stats/prometheus')).body, /envoy_cluster_upstream_rq_xx\{response_code_class="2",cluster_name="x"\} 1/);
+  t.regex(
+    (await get('/stats/prometheus')).body,
+    /envoy_cluster_upstream_rq_xx\{response_code_class="2",cluster_name="x"\} 1/,
+  );
   t.is((await get('/ready')).body, 'LIVE\n');
   t.is((await get('/listeners')).body, `0.0.0.0_8080::${mesh.ip}:8080\n`);
   t.is((await get('/logging?level=debug')).status, 405);

@@ -138,7 +138,10 @@ test('circuit breaking: what exceeds connections and pending requests overflows'
   const first = call(mesh.ip, 8080);
   await systemWait(() => waiting.length === 1, 'the first request');
   const second = call(mesh.ip, 8080);
-  await systemWait(() => mesh.proxy.config.clusters.get('x')?.breakers.DEFAULT.pending.active === 1, 'a pending request');
+  await systemWait(
+    () => mesh.proxy.config.clusters.get('x')?.breakers.DEFAULT.pending.active === 1,
+    'a pending request',
+  );
   const third = await call(mesh.ip, 8080);
   t.is(third.status, 503);
   t.is(third.headers['x-envoy-overloaded'], 'true');
@@ -172,7 +175,9 @@ test('outlier detection takes a failing host out', async (t) => {
 test('faults: a delay for jason, an abort for others, and headers that ask for them', async (t) => {
   const backend = await startBackend(t, addresses, 'ratings');
   const fault = (config: object) => ({
-    typed_per_filter_config: { 'envoy.filters.http.fault': pack('envoy.extensions.filters.http.fault.v3.HTTPFault', config) },
+    typed_per_filter_config: {
+      'envoy.filters.http.fault': pack('envoy.extensions.filters.http.fault.v3.HTTPFault', config),
+    },
   });
   const percentage = { numerator: 100 };
   const jason = { prefix: '/', headers: [{ name: 'end-user', string_match: { exact: 'jason' } }] };

@@ -27,7 +27,12 @@ test('routes by host and header to the clusters of a virtual host', async (t) =>
 test('splits by weight and spreads over the endpoints of a cluster', async (t) => {
   const names = ['a1', 'a2', 'b'];
   const [a1, a2, b] = await Promise.all(names.map((name) => startBackend(t, addresses, name)));
-  const weighted = { clusters: [{ name: 'a', weight: 80 }, { name: 'b', weight: 20 }] };
+  const weighted = {
+    clusters: [
+      { name: 'a', weight: 80 },
+      { name: 'b', weight: 20 },
+    ],
+  };
   const mesh = await startMesh(t, addresses, {
     cluster: [edsCluster('a'), edsCluster('b')],
     endpoint: [assignment('a', [a1!.ip, a1!.port], [a2!.ip, a2!.port]), assignment('b', [b!.ip, b!.port])],
@@ -64,14 +69,20 @@ test('rewrites, redirects, answers directly, and changes headers', async (t) => 
             response_headers_to_remove: ['x-secret'],
             response_headers_to_add: [{ header: { key: 'x-cluster', value: '%UPSTREAM_CLUSTER%' } }],
           },
-          { match: { path: '/old' }, redirect: { path_redirect: '/new', host_redirect: 'other', response_code: 'FOUND' } },
+          {
+            match: { path: '/old' },
+            redirect: { path_redirect: '/new', host_redirect: 'other', response_code: 'FOUND' },
+          },
           { match: { path: '/hello' }, direct_response: { status: 418, body: { inline_string: 'short and stout' } } },
           to('x', {}, { safe_regex: { regex: '/r[0-9]+' } }),
         ),
       ),
     ],
   });
-  const reply = await call(mesh.ip, 8080, { path: '/api/books?id=1', headers: { host: 'outer', 'x-envoy-retry-on': '5xx' } });
+  const reply = await call(mesh.ip, 8080, {
+    path: '/api/books?id=1',
+    headers: { host: 'outer', 'x-envoy-retry-on': '5xx' },
+  });
   const seen = JSON.parse(reply.body) as { url: string; host: string; headers: Record<string, string> };
   t.is(seen.url, '/v1/books?id=1');
   t.is(seen.host, 'inner');
@@ -101,7 +112,11 @@ test('a request body passes, in pieces and at length', async (t) => {
   });
   const body = 'x'.repeat(3_000_000);
   t.is((await call(mesh.ip, 8080, { method: 'POST', body })).body.length, body.length);
-  const chunked = await call(mesh.ip, 8080, { method: 'PUT', body: 'hello', headers: { 'transfer-encoding': 'chunked' } });
+  const chunked = await call(mesh.ip, 8080, {
+    method: 'PUT',
+    body: 'hello',
+    headers: { 'transfer-encoding': 'chunked' },
+  });
   t.is(chunked.body, 'hello');
   t.is(backend.requests.at(-1)?.headers['transfer-encoding'], 'chunked');
   t.is((await call(mesh.ip, 8080, { method: 'POST' })).status, 200);
@@ -121,7 +136,11 @@ test('an access log line in the order Istio gives it', async (t) => {
   t.regex(log[0] ?? '', /^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\]$/);
   t.deepEqual(log.slice(1, 9), ['"POST /p?q HTTP/1.1"', '200', '-', 'via_upstream', '-', '"-"', '4', '1']);
   t.deepEqual(log.slice(12, 13), ['"ua"']);
-  t.deepEqual(log.slice(14, 17), ['"h"', `"${backend.ip}:${backend.port}"`, 'outbound|80||x.default.svc.cluster.local']);
+  t.deepEqual(log.slice(14, 17), [
+    '"h"',
+    `"${backend.ip}:${backend.port}"`,
+    'outbound|80||x.default.svc.cluster.local',
+  ]);
   t.true(log[17]?.startsWith(`${mesh.ip}:`), 'the pod is the source of its connections');
   t.is(log[18], `${mesh.ip}:8080`);
   t.deepEqual(log.slice(20), ['-', 'default']);
@@ -148,7 +167,9 @@ test('a route change takes effect on open connections, and endpoints follow', as
 
 test('HTTP/1.0, a missing host and an oversized head are refused as Envoy does', async (t) => {
   const mesh = await startMesh(t, addresses, {
-    listener: [gateway(8080, routes('inline', host(['*'], { match: { prefix: '/' }, direct_response: { status: 200 } })))],
+    listener: [
+      gateway(8080, routes('inline', host(['*'], { match: { prefix: '/' }, direct_response: { status: 200 } }))),
+    ],
   });
   t.is((await call(mesh.ip, 8080, { headers: { big: 'x'.repeat(70_000) } })).status, 431);
   t.is((await call(mesh.ip, 8080)).status, 200);

@@ -4,7 +4,18 @@ import test from 'ava';
 import { encodeProxyV2 } from '@flotilla/wire';
 import type { Listener } from '@flotilla/xds';
 import { Addresses, call, lastLog, type Mesh, startBackend, startMesh } from './testing/harness.js';
-import { address, assignment, edsCluster, host, httpFilter, listenerFilter, originalDst, routes, tcpFilter, to } from './testing/resources.js';
+import {
+  address,
+  assignment,
+  edsCluster,
+  host,
+  httpFilter,
+  listenerFilter,
+  originalDst,
+  routes,
+  tcpFilter,
+  to,
+} from './testing/resources.js';
 import { systemWait } from './testing/wait.js';
 
 const addresses = new Addresses(3);
@@ -43,7 +54,9 @@ const inbound = (...ports: number[]): Listener => ({
   filter_chains: ports.map((port) => ({
     filter_chain_match: { destination_port: port },
     filters: [
-      httpFilter(routes(`inbound|${port}||`, host(['*'], { ...to(`inbound|${port}||`), decorator: { operation: 'app:80/*' } }))),
+      httpFilter(
+        routes(`inbound|${port}||`, host(['*'], { ...to(`inbound|${port}||`), decorator: { operation: 'app:80/*' } })),
+      ),
     ],
   })),
   default_filter_chain: { filters: [tcpFilter('InboundPassthroughCluster')] },
@@ -91,13 +104,16 @@ test('a captured request goes to the listener of its port, and by its host to th
   const log = await lastLog(mesh);
   t.is(log[18], '127.193.0.10:9080');
   const metrics = await call(mesh.ip, 15020, { path: '/stats/prometheus' });
-  t.regex(metrics.body, /istio_requests_total\{reporter="source",source_workload="app-v1".*destination_service="reviews\.default\.svc\.cluster\.local".*response_code="200".*\} 1/);
+  t.regex(
+    metrics.body,
+    /istio_requests_total\{reporter="source",source_workload="app-v1".*destination_service="reviews\.default\.svc\.cluster\.local".*response_code="200".*\} 1/,
+  );
 });
 
 test('what is not HTTP passes to where it was going, server-first protocols without a stall', async (t) => {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.write('220 ready\r\n');
-    socket.on('end', () => socket.end('bye'));
+    socket.on('end', () => socket.end('bye')).resume();
     socket.on('error', () => {});
   });
   const ip = addresses.next();
@@ -147,7 +163,9 @@ test('ports that the app announces are accepted at the pod, and lead to its priv
   writeFileSync(`${mesh.captureDir}/inbound/9080`, '');
   writeFileSync(`${mesh.captureDir}/inbound/7070`, '');
   await systemWait(() => mesh.proxy.listeners.bound('virtualInbound').length === 3, 'the ports to be opened');
-  const reply = await call(mesh.ip, 9080, { headers: { 'x-envoy-peer-metadata': 'AA==', 'x-envoy-peer-metadata-id': 'x' } });
+  const reply = await call(mesh.ip, 9080, {
+    headers: { 'x-envoy-peer-metadata': 'AA==', 'x-envoy-peer-metadata-id': 'x' },
+  });
   t.is(reply.body, 'app');
   t.is(reply.headers['x-envoy-decorator-operation'], 'app:80/*');
   t.is(app.requests[0]?.headers['x-envoy-peer-metadata'], undefined);

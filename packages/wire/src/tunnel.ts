@@ -69,6 +69,8 @@ export async function tunnel(upgrade: DownstreamUpgrade, options: TunnelOptions)
     proxy.on('proxyReqWs', onRequest);
     proxy.ws(message, socket, bytes, { target, ...local }, onError);
     proxy.off('proxyReqWs', onRequest);
+    // Half a WebSocket is of no use: what is still on its way gets a moment.
+    socket.once('end', () => socket.setTimeout(1000, () => socket.destroy()));
     if (options.idleTimeout > 0) socket.setTimeout(options.idleTimeout, () => socket.destroy());
   });
 }

@@ -1,5 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as httpRequest,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,7 +56,7 @@ export async function startMesh(
   pilot.push(world);
   const captureDir = mkdtempSync(join(tmpdir(), 'flotilla-proxy-'));
   const env = {
-    POD_NAME: 'app-v1-abcdef123-xyz45',
+    POD_NAME: 'app-v1-7f5c9d8b4-xk2mp',
     POD_NAMESPACE: 'default',
     FLOTILLA_NETWORK: 'loopback',
     FLOTILLA_POD_IP: ip,
@@ -134,7 +141,11 @@ export function call(
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.once('end', () =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() }),
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: Buffer.concat(chunks).toString(),
+        }),
       );
       response.once('error', reject);
     });
@@ -146,5 +157,10 @@ export function call(
 /** The last access log line, split at blanks outside quotes. */
 export async function lastLog(mesh: Mesh, count = 1): Promise<string[]> {
   await systemWait(() => mesh.logs.length >= count, 'an access log line');
-  return mesh.logs.at(-1)!.trim().match(/"[^"]*"|\S+/g) ?? [];
+  return (
+    mesh.logs
+      .at(-1)!
+      .trim()
+      .match(/"[^"]*"|\S+/g) ?? []
+  );
 }

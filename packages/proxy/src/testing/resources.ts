@@ -35,7 +35,11 @@ export const assignment = (name: string, ...hosts: [host: string, port: number][
 
 export const routes = (name: string, ...hosts: VirtualHost[]): RouteConfiguration => ({ name, virtual_hosts: hosts });
 
-export const host = (domains: string[], ...list: Route[]): VirtualHost => ({ name: domains[0] ?? '', domains, routes: list });
+export const host = (domains: string[], ...list: Route[]): VirtualHost => ({
+  name: domains[0] ?? '',
+  domains,
+  routes: list,
+});
 
 export const to = (cluster: string, more: Route['route'] = {}, match: Route['match'] = { prefix: '/' }): Route => ({
   match,
@@ -59,7 +63,10 @@ export function httpFilter(routeName: string | RouteConfiguration, more: HttpCon
       ],
       upgrade_configs: [{ upgrade_type: 'websocket' }],
       http_filters: [
-        { name: 'envoy.filters.http.fault', typed_config: pack('envoy.extensions.filters.http.fault.v3.HTTPFault', {}) },
+        {
+          name: 'envoy.filters.http.fault',
+          typed_config: pack('envoy.extensions.filters.http.fault.v3.HTTPFault', {}),
+        },
         { name: 'envoy.filters.http.cors', typed_config: pack('envoy.extensions.filters.http.cors.v3.Cors', {}) },
         { name: 'envoy.filters.http.router', typed_config: pack('envoy.extensions.filters.http.router.v3.Router', {}) },
       ],
@@ -71,7 +78,11 @@ export function httpFilter(routeName: string | RouteConfiguration, more: HttpCon
 export function tcpFilter(cluster: string, more: TcpProxy = {}) {
   return {
     name: 'envoy.filters.network.tcp_proxy',
-    typed_config: pack('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', { stat_prefix: cluster, cluster, ...more }),
+    typed_config: pack('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', {
+      stat_prefix: cluster,
+      cluster,
+      ...more,
+    }),
   };
 }
 
@@ -87,7 +98,11 @@ export function listenerFilter(name: keyof typeof listenerFilterTypes): Listener
 }
 
 /** A gateway's listener: HTTP on a port of the pod. */
-export const gateway = (port: number, routeName: string | RouteConfiguration, more: HttpConnectionManager = {}): Listener => ({
+export const gateway = (
+  port: number,
+  routeName: string | RouteConfiguration,
+  more: HttpConnectionManager = {},
+): Listener => ({
   name: `0.0.0.0_${port}`,
   address: address('0.0.0.0', port),
   traffic_direction: 'OUTBOUND',
