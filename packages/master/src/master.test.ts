@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deployments, namespaces, services } from '@flotilla/api';
+import { configMaps, deployments, namespaces, services } from '@flotilla/api';
 import { silentLogger } from '@flotilla/base';
 import { Client, httpsTransport, loadKubeconfig } from '@flotilla/client';
 import type { MasterConfig } from '@flotilla/host';
@@ -11,6 +11,7 @@ import {
   execute,
   findKubectl,
   freePorts,
+  type NatsFixture,
   startNats,
   TestAuthority,
 } from '@flotilla/testkit';
@@ -19,6 +20,7 @@ import { type Master, startMaster } from './master.js';
 
 interface World {
   dir: string;
+  nats: NatsFixture;
   config: MasterConfig;
   kubeconfig: string;
   start(): Promise<Master>;
@@ -95,7 +97,7 @@ async function world(t: ExecutionContext): Promise<World> {
     await writeFile(kubeconfig, kubeconfigOf(`https://127.0.0.1:${master.address.port}`, authority.cert, admin));
     return master;
   };
-  return { dir, config, kubeconfig, start };
+  return { dir, nats, config, kubeconfig, start };
 }
 
 const clientOf = async (kubeconfig: string): Promise<Client> =>
@@ -127,6 +129,36 @@ test('a new cluster has what every cluster has; a restart keeps what was changed
   const service = await client.resource(services).get(gateway.name, gateway.namespace);
   t.is(service.spec.clusterIP, address);
   t.is(service.metadata.annotations?.['flotilla.dev/host-ports'], '80=9090,443=8443');
+  await client.transport.close();
+});
+
+test('while NATS is away reads are answered and writes wait; what was acknowledged is there afterwards', async (t) => {
+  const { start, kubeconfig, nats } = await world(t);
+  const master = await start();
+  t.teardown(() => master.stop());
+  const client = await clientOf(kubeconfig);
+  const maps = client.resource(configMaps);
+  const make = (name: string) => maps.create({ metadata: { name, namespace: 'default' }, data: {} });
+  const acknowledged: string[] = [];
+  const write = async (name: string): Promise<void> => {
+    await make(name);
+    acknowledged.push(name);
+  };
+  await write('before');
+  await nats.kill();
+  t.is((await maps.get('before', 'default')).metadata.name, 'before');
+  const pending = Array.from({ length: 10 }, (_, i) => write(`during-${i}`).catch(() => undefined));
+  await nats.start();
+  await Promise.all(pending);
+  await eventually('writes work again', async () => {
+    await write(`after-${acknowledged.length}`);
+    return true;
+  });
+  const present = new Set((await maps.list({ namespace: 'default' })).items.map((m) => m.metadata.name));
+  t.deepEqual(
+    acknowledged.filter((name) => !present.has(name)),
+    [],
+  );
   await client.transport.close();
 });
 
