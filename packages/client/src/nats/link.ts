@@ -1,4 +1,9 @@
+import { type Clock, sleep } from '@flotilla/base';
 import { createInbox, Events, type Msg, type NatsConnection, nuid, type Subscription } from 'nats';
+import { TransportError } from '../transport.js';
+
+/** How long to wait for a lost connection before failing what has not been sent yet. Milliseconds. */
+const patienceMs = 1000;
 
 /** One question whose answers come back to an inbox of its own. */
 interface Waiting {
@@ -57,6 +62,22 @@ export class Link {
   /** Resolves when the connection is up; never, if it is closed for good. */
   whenUp(): Promise<void> {
     return this.#up ? Promise.resolve() : new Promise((resolve) => this.#whenUp.push(resolve));
+  }
+
+  /**
+   * Resolves as soon as the connection is up; rejects with `TransportError` if it is not within a second. What has not been
+   * sent can wait for a NATS server that is only being restarted.
+   */
+  async ready(clock: Clock, signal?: AbortSignal): Promise<void> {
+    if (this.#up) return;
+    const enough = new AbortController();
+    const either = signal ? AbortSignal.any([signal, enough.signal]) : enough.signal;
+    const late = sleep(clock, patienceMs, either).then(
+      () => Promise.reject(new TransportError('unavailable', 'the NATS connection is down')),
+      () => signal?.throwIfAborted(),
+    );
+    await Promise.race([this.whenUp(), late]);
+    enough.abort();
   }
 
   async #follow(): Promise<void> {

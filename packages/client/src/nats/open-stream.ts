@@ -57,9 +57,9 @@ export async function openStream(
   signal: AbortSignal,
   clock: Clock = systemClock,
 ): Promise<OpenedStream> {
-  signal.throwIfAborted();
   const link = linkOf(nc);
-  if (!link.up) throw new TransportError('unavailable', 'the NATS connection is down');
+  await link.ready(clock, signal);
+  signal.throwIfAborted();
   const base = `stream.${identity}.${nuid.next()}`;
   let unwatch = (): void => undefined;
   const channel = new Channel({

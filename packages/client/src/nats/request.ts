@@ -21,10 +21,14 @@ export interface RequestOptions {
  * One API request over NATS. Rejects with `TransportError` as soon as it is known that no answer will come: nobody
  * listens, the connection is lost, the server has died meanwhile (it is asked every second) or hangs.
  */
-export function natsRequest(options: RequestOptions, request: ApiRequest, signal?: AbortSignal): Promise<ApiResponse> {
+export async function natsRequest(
+  options: RequestOptions,
+  request: ApiRequest,
+  signal?: AbortSignal,
+): Promise<ApiResponse> {
   const { link, clock, subject } = options;
-  if (signal?.aborted) return Promise.reject(signal.reason as Error);
-  if (!link.up) return Promise.reject(new TransportError('unavailable', 'the NATS connection is down'));
+  await link.ready(clock, signal);
+  signal?.throwIfAborted();
   const result = deferred<ApiResponse>();
   const answer = new PartAssembly();
   const bodyParts = split(request.body ?? new Uint8Array(), Math.min(partSize, link.maxBody));
