@@ -128,6 +128,7 @@ test('a WebSocket goes through as a tunnel, both ways, and ends on both sides', 
     );
     socket.on('data', (chunk) => socket.write(`echo ${String(chunk)} ${req.url}`));
     socket.on('error', () => {});
+    socket.once('end', () => socket.end());
     socket.once('close', () => (upstreamClosed = true));
   });
   const ip = addresses.next();

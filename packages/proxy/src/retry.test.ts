@@ -23,7 +23,7 @@ test('a host that refuses connections is passed over for another', async (t) => 
   });
   for (let i = 0; i < 10; i++) t.is((await call(mesh.ip, 8080, { method: 'POST', body: 'b' })).body, 'alive');
   const attempts = backend.requests.map(({ headers }) => headers['x-envoy-attempt-count']);
-  t.true(attempts.includes('1') && attempts.includes('2'));
+  t.true(attempts.includes('2'));
 });
 
 test('when nobody answers, the client is told as Envoy tells it', async (t) => {
