@@ -5,7 +5,7 @@ import { hear, isNoResponders, type Link } from './link.js';
 import { h, toHeaders } from './wire.js';
 
 /** How often a client shows that it lives, and asks whether the server does. */
-const pingEveryMs = 500;
+const pingEveryMs = 250;
 /** Silence after which a peer counts as lost, though NATS says that it is there. */
 const silenceMs = 5000;
 
