@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { objectCodec, startApiServer } from '@flotilla/apiserver';
 import { type core, type KubeObject, keyOf, namespaces, nodes, pods, type ResourceInfo } from '@flotilla/api';
 import { type Logger, silentLogger } from '@flotilla/base';
-import { Client, connectNats, Informer, natsNodeLiveness, natsTransport, serveNodeLiveness } from '@flotilla/client';
+import {
+  Client,
+  connectNats,
+  Informer,
+  natsNodeLiveness,
+  natsTransport,
+  retrying,
+  serveNodeLiveness,
+} from '@flotilla/client';
 import { startControllers } from '@flotilla/controllers';
 import { type Profile, systemClock, systemRandom } from '@flotilla/host';
 import { startScheduler } from '@flotilla/scheduler';
@@ -65,7 +73,11 @@ export async function startControlPlane(options: { profile?: Profile; logger?: L
     logger,
   });
   const client = new Client(natsTransport(forControllers, 'controllers'), { logger });
-  await client.resource(namespaces).create({ metadata: { name: 'default' }, spec: {}, status: {} });
+  // The server's subscriptions may reach NATS after our first request.
+  await retrying(() => client.resource(namespaces).create({ metadata: { name: 'default' }, spec: {}, status: {} }), {
+    ...parts,
+    deadlineMs: 5000,
+  });
   const liveness = natsNodeLiveness({ nc: forControllers, system: forSystem, logger });
   const network = {
     driver: 'loopback' as const,
