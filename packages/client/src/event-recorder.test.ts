@@ -2,7 +2,7 @@ import { type core, coreEvents } from '@flotilla/api';
 import { ManualClock, seededRandom, silentLogger } from '@flotilla/base';
 import test from 'ava';
 import { Client, eventRecorder } from './index.js';
-import { FakeApi } from './testing.js';
+import { FakeApi } from './testing/fake-api.js';
 
 function setUp() {
   const api = new FakeApi();

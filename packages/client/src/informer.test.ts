@@ -3,7 +3,7 @@ import { silentLogger } from '@flotilla/base';
 import { systemClock } from '@flotilla/host';
 import test, { type ExecutionContext } from 'ava';
 import { Client, Informer, natsTransport } from './index.js';
-import { configMap, FakeApi, fleet, until } from './testing.js';
+import { configMap, FakeApi, fleet, until } from './testing/fake-api.js';
 
 async function setUp(t: ExecutionContext) {
   const f = await fleet(t);

@@ -3,7 +3,7 @@ import { ManualClock, silentLogger } from '@flotilla/base';
 import { systemClock } from '@flotilla/host';
 import test from 'ava';
 import { Client, decideLease, LeaseElector, type Transport } from './index.js';
-import { FakeApi, until } from './testing.js';
+import { FakeApi, until } from './testing/fake-api.js';
 
 const time = { monotonic: 100_000, wall: Date.UTC(2026, 0, 1) };
 const spec = (holderIdentity: string): coordination.LeaseSpec => ({

@@ -2,7 +2,7 @@ import { silentLogger } from '@flotilla/base';
 import { systemClock } from '@flotilla/host';
 import test from 'ava';
 import { natsNodeLiveness, serveNodeLiveness } from './index.js';
-import { fleet, until } from './testing.js';
+import { fleet, until } from './testing/fake-api.js';
 
 test('heartbeats, pings, and NATS’s own word on who comes and goes', async (t) => {
   const f = await fleet(t, { users: [{ user: 'controllers' }, { user: 'node-1' }], systemAccount: true });

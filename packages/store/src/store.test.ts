@@ -14,7 +14,7 @@ import {
   storePrefix,
   type WatchCursor,
 } from './index.js';
-import { type Thing, thing, thingCodec } from './testing.js';
+import { type Thing, thing, thingCodec } from './testing/thing.js';
 
 // One suite for every adapter.
 

@@ -1,6 +1,6 @@
 import { ManualClock } from '@flotilla/base';
 import test from 'ava';
-import { fleet, until } from '../testing.js';
+import { fleet, until } from '../testing/fake-api.js';
 import { linkOf } from './link.js';
 import { ClientWatch, ServerWatch } from './peers.js';
 

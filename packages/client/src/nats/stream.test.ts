@@ -1,7 +1,7 @@
 import { deferred, silentLogger } from '@flotilla/base';
 import test from 'ava';
 import { openStream, type StreamHandler, serveStreams, TransportError } from '../index.js';
-import { type Fleet, fleet, until } from '../testing.js';
+import { type Fleet, fleet, until } from '../testing/fake-api.js';
 import { receiveWindow } from './flow.js';
 
 const logger = silentLogger;

@@ -14,7 +14,7 @@ import {
   storeKey,
   storePrefix,
 } from '../index.js';
-import { type Thing, thing, thingCodec } from '../testing.js';
+import { type Thing, thing, thingCodec } from '../testing/thing.js';
 
 const pods = storePrefix({ group: '', resource: 'pods' });
 const pod = (name: string): string => storeKey({ group: '', resource: 'pods', namespace: 'default', name });

@@ -12,7 +12,7 @@ import {
   type StreamSink,
   serveRequests,
   serveStreams,
-} from './index.js';
+} from '../index.js';
 
 export interface Fleet {
   nats: NatsFixture;

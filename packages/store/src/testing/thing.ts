@@ -1,4 +1,4 @@
-import type { StoreCodec } from './port.js';
+import type { StoreCodec } from '../port.js';
 
 /** A small object for this room's tests. */
 export interface Thing {
