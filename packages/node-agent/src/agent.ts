@@ -1,11 +1,14 @@
 import { mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BackoffOptions, Logger } from '@flotilla/base';
-import { Client, connectNats, eventRecorder, natsTransport, serveNodeLiveness } from '@flotilla/client';
+import { getCondition, nodes } from '@flotilla/api';
+import { Client, connectNats, eventRecorder, Informer, natsTransport, serveNodeLiveness } from '@flotilla/client';
 import { type AgentConfig, type Profile, type RunningProcess, systemClock, systemRandom } from '@flotilla/host';
 import {
+  formatIPv4,
   imageSource,
   loopbackDriver,
+  parseCidr,
   processDriver,
   ServiceListeners,
   startDnsServer,
@@ -84,7 +87,8 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<R
   };
   const workers = new PodWorkers(node);
   configCache.onChange((namespace) => workers.configChanged(namespace));
-  const listeners = new ServiceListeners({ clock, random, logger });
+  const lock = { address: networkAddress(config.network.serviceCIDR), port: dnsPort };
+  const listeners = new ServiceListeners({ clock, random, logger, lock });
   const relisten = onceATurn(() => {
     const { hostAddress, nodeIP } = config;
     const wanted = wantedListeners(watch.views(), { hostAddress, nodeIP });
@@ -99,16 +103,33 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<R
   const podsStarted = Promise.all([dns, watch.whenSynced()]).then(() => workers.start());
   const logs = serveLogs(nc, config.node, workers, { clock, logger });
   const liveness = serveNodeLiveness(nc, config.node, { clock });
+  const self = new Informer(client, nodes, { ...shared, fieldSelector: `metadata.name=${config.node}` });
+  self.onChange((_key, now) => {
+    // After a pause or a cut, the control plane has given the node up: it hears at once that it may take that back.
+    if (now && getCondition(now.status.conditions ?? [], 'Ready')?.status !== 'True') void registration.contradict(now);
+  });
+  void registered.then(() => self.start());
   await Promise.all([registered, podsStarted]);
   return {
     stop: async () => {
-      registration.stop();
       listeners.stop();
-      await workers.park(parkGrace);
-      await Promise.all([liveness.stop(), logs.stop(), watch.stop(), configCache.stop(), (await dns).stop()]);
+      await Promise.all([registration.stop(), workers.park(parkGrace)]);
+      await Promise.all([
+        liveness.stop(),
+        logs.stop(),
+        watch.stop(),
+        self.stop(),
+        configCache.stop(),
+        (await dns).stop(),
+      ]);
       await nc.close();
     },
   };
+}
+
+/** The first address of a block, which no service is ever given. */
+function networkAddress(block: string): string {
+  return formatIPv4(parseCidr(block)?.base ?? 0);
 }
 
 /** Calls `fn` once for all calls of one turn of the event loop. */

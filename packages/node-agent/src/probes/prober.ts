@@ -28,10 +28,9 @@ export class Prober {
   readonly #periodMs: number;
   #tally: Tally = freshTally;
   #nextRegular: number;
-  #tries = 0;
   #timer: Timer | undefined;
   #busy = false;
-  #hinted = false;
+  #hintedAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(options: ProberOptions) {
@@ -45,8 +44,7 @@ export class Prober {
 
   /** Something changed in the pod, e.g. a port was opened: a good moment to try. */
   hint(): void {
-    this.#hinted = true;
-    this.#tries = 0;
+    this.#hintedAt = this.#options.clock.now();
     if (this.#eager() && !this.#busy && this.#begun()) this.#plan(0);
   }
 
@@ -69,8 +67,7 @@ export class Prober {
     const regular = Math.max(0, this.#nextRegular - now);
     if (!this.#eager()) return this.#plan(regular);
     if (!this.#begun()) return this.#plan(regular - this.#periodMs);
-    const soon = this.#hinted ? 1 : eagerDelay(this.#tries, this.#periodMs);
-    this.#hinted = false;
+    const soon = eagerDelay(now - this.#options.startedAt, now - this.#hintedAt, this.#periodMs);
     this.#plan(Math.min(regular, soon));
   }
 
@@ -85,7 +82,6 @@ export class Prober {
     const regular = clock.now() >= this.#nextRegular;
     if (regular) this.#nextRegular = clock.now() + this.#periodMs;
     this.#busy = true;
-    this.#tries++;
     const result = await check((probe.timeoutSeconds ?? 1) * 1000);
     this.#busy = false;
     if (this.#stopped) return;

@@ -20,7 +20,14 @@ export function count(tally: Tally, success: boolean, thresholds: Thresholds): {
   return inRow >= needed ? { tally: next, verdict: success } : { tally: next };
 }
 
-/** Delays in milliseconds of the tries between the regular ones, while nothing has answered yet. */
-export function eagerDelay(tries: number, periodMs: number): number {
-  return Math.min(periodMs, 10 * 1.5 ** Math.min(tries, 40), 1000);
+/** After a hint something is likely to answer within this time, milliseconds. */
+const hintLasts = 100;
+
+/**
+ * Milliseconds to the next try while nothing has answered yet: about a tenth of the time waited so far, so that no more
+ * than that is lost, and much sooner right after a hint.
+ */
+export function eagerDelay(waitedMs: number, sinceHintMs: number, periodMs: number): number {
+  if (sinceHintMs < hintLasts) return Math.max(2, sinceHintMs / 4);
+  return Math.min(periodMs, 1000, Math.max(10, waitedMs / 10));
 }

@@ -13,7 +13,8 @@ export function hostPortListeners(workers: readonly PodWorker[], hostAddress: st
         if (!hostPort || (protocol ?? 'TCP') !== 'TCP') continue;
         const address = hostIP && hostIP !== '0.0.0.0' ? hostIP : hostAddress;
         const owner = `${record.namespace}/${record.name}:${hostPort}`;
-        const listener = { address, port: hostPort, owner, backends: [{ ip: record.podIP, port: containerPort }] };
+        const backends = [{ ip: record.podIP, port: containerPort }];
+        const listener = { address, port: hostPort, owner, backends, shared: false };
         if (!wanted.has(`${address}:${hostPort}`)) wanted.set(`${address}:${hostPort}`, listener);
       }
     }
