@@ -11,22 +11,28 @@ import type { Scope } from './scope.js';
 /** "Over this very stream." */
 export const overAds: ConfigSource = { ads: {}, resource_api_version: 'V3' };
 
-/** Clusters towards every service port and subset that the scope sees, and those for what is in no registry. */
-export function outboundClusters(scope: Scope): Cluster[] {
+/** Clusters towards every port and subset of a service. They depend on nothing but what is in `clusterKey`. */
+export function serviceClusters(scope: Scope, service: Service): Cluster[] {
   const clusters: Cluster[] = [];
-  for (const service of scope.services.values()) {
-    const rule = scope.rule(service);
-    for (const port of service.ports) {
-      if (port.protocol === 'UDP') continue;
-      for (const subset of [undefined, ...(rule?.subsets ?? [])]) {
-        const cluster = outbound(scope, service, port, rule, subset);
-        if (cluster) clusters.push(cluster);
-      }
+  const rule = scope.rule(service);
+  for (const port of service.ports) {
+    if (port.protocol === 'UDP') continue;
+    for (const subset of [undefined, ...(rule?.subsets ?? [])]) {
+      const cluster = outbound(scope, service, port, rule, subset);
+      if (cluster) clusters.push(cluster);
     }
   }
-  clusters.push(blackHole());
-  if (scope.type === 'sidecar') clusters.push(passthrough(passthroughCluster));
   return clusters;
+}
+
+/** What of a scope, beside the rules for the service, decides about its clusters. */
+export function clusterKey({ type, http2 }: Scope): string {
+  return `${type} ${http2}`;
+}
+
+/** Clusters for what is in no registry. */
+export function commonClusters(scope: Scope): Cluster[] {
+  return scope.type === 'sidecar' ? [blackHole(), passthrough(passthroughCluster)] : [blackHole()];
 }
 
 function outbound(

@@ -1,8 +1,9 @@
-import type { Cluster, EncodedResource, Listener } from '@flotilla/xds';
+import type { EncodedResource, Listener } from '@flotilla/xds';
 import type { Proxy, ServiceTarget } from '../model/proxy.js';
 import type { ConfigSnapshot } from '../model/snapshot.js';
-import { outboundClusters } from './cluster.js';
-import type { Encoder } from './encoder.js';
+import { commonClusters } from './cluster.js';
+import type { ClusterCache } from './cluster-cache.js';
+import { type Encoder, sameContent } from './encoder.js';
 import { type Assignment, assignmentOf } from './endpoint.js';
 import { type GatewayServer, gatewayServers } from './gateway-servers.js';
 import { gatewayListeners } from './listener-gateway.js';
@@ -29,18 +30,21 @@ export class OutboundPart {
     config: ConfigSnapshot,
     proxy: Proxy,
     targets: readonly ServiceTarget[],
-    encoder: Encoder,
+    { encoder, clusters }: { encoder: Encoder; clusters: ClusterCache },
     before: OutboundPart | undefined,
   ) {
     this.config = config;
     this.#encoder = encoder;
     this.#scope = new Scope(config, proxy);
     this.#servers = proxy.type === 'router' ? gatewayServers(this.#scope, targets) : [];
-    const clusters: Cluster[] = outboundClusters(this.#scope);
     const listeners: Listener[] =
       proxy.type === 'router' ? gatewayListeners(this.#scope, this.#servers, targets) : outboundListeners(this.#scope);
-    this.edsClusters = clusters.filter(({ type }) => type === 'EDS').map(({ name }) => name!);
-    this.clusters = encoder.encodeAll('cluster', clusters, before?.clusters);
+    const byService = [...this.#scope.services.values()].map((service) => clusters.of(this.#scope, service));
+    const common = commonClusters(this.#scope).map((cluster) => encoder.encode('cluster', cluster));
+    const all = [...byService.flatMap(({ encoded }) => encoded), ...common];
+    const byName = new Map(all.map((cluster) => [cluster.name, cluster]));
+    this.edsClusters = byService.flatMap(({ eds }) => eds);
+    this.clusters = before && sameContent(before.clusters, byName) ? before.clusters : byName;
     this.listeners = encoder.encodeAll('listener', listeners, before?.listeners);
   }
 

@@ -4,6 +4,7 @@ import { encodeResource } from '@flotilla/xds';
 import { type Proxy, refreshProxy, serviceTargets } from '../model/proxy.js';
 import type { ConfigSnapshot, Endpoint, EndpointSnapshot, Snapshot } from '../model/snapshot.js';
 import { inboundClusters } from './cluster-inbound.js';
+import { ClusterCache } from './cluster-cache.js';
 import { Encoder, sameContent } from './encoder.js';
 import { loadAssignment } from './endpoint.js';
 import { type InboundPort, inboundPorts } from './inbound-ports.js';
@@ -24,6 +25,7 @@ const noEndpoints: readonly Endpoint[] = [];
 /** From the state of the world to what each proxy should have, sharing whatever is the same. */
 export class Views {
   readonly #encoder = new Encoder();
+  readonly #clusters = new ClusterCache(this.#encoder);
   readonly #outbound = new Map<string, OutboundPart>();
   readonly #inbound = new Map<string, InboundPart>();
   readonly #joined = new WeakMap<Encoded, WeakMap<Encoded, Encoded>>();
@@ -43,7 +45,8 @@ export class Views {
     const key = viewKey(snapshot.config, present, targets);
     let outbound = this.#outbound.get(key);
     if (outbound?.config !== snapshot.config) {
-      outbound = new OutboundPart(snapshot.config, present, targets, this.#encoder, outbound);
+      const tools = { encoder: this.#encoder, clusters: this.#clusters };
+      outbound = new OutboundPart(snapshot.config, present, targets, tools, outbound);
       this.#outbound.set(key, outbound);
     }
     const inbound =

@@ -104,13 +104,10 @@ export class AdsServerStream {
     if (!watch || watch.outstanding) return undefined;
     if (watch.settledAt === view.token(kind)) return undefined;
     if ((kind === 'listener' || kind === 'route') && this.#isWarming(view, now)) return undefined;
-    let wanted = watch.wanted(view);
-    const leaving = kind === 'cluster' && this.#leavingClusters(watch, wanted);
-    const retain = leaving && leaving.size > 0 && !this.#isSettled(view);
-    if (retain) wanted = new Map([...wanted, ...leaving]);
-    const carried = watch.due(wanted);
+    const retained = kind === 'cluster' ? this.#retainedClusters(watch, view) : undefined;
+    const carried = retained ? watch.dueInFull(new Map([...watch.wanted(view), ...retained])) : watch.due(view);
     if (!carried) {
-      if (!retain) watch.settledAt = view.token(kind);
+      if (!retained) watch.settledAt = view.token(kind);
       return undefined;
     }
     const sent = { version: view.version, nonce: `${view.version}/${++this.#nonces}` };
@@ -126,9 +123,12 @@ export class AdsServerStream {
     for (const name of next.keys()) if (!clusters.held.has(name)) endpoints.lose(name);
   }
 
-  #leavingClusters(watch: Watch, wanted: ReadonlyMap<string, EncodedResource>): ReadonlyMap<string, EncodedResource> {
-    if (!watch.wildcard) return new Map();
-    return new Map([...watch.held].filter(([name]) => !wanted.has(name)));
+  /** Clusters that `view` has no more but routes of the client may still lead to; undefined when there are none. */
+  #retainedClusters(watch: Watch, view: ResourceView): readonly (readonly [string, EncodedResource])[] | undefined {
+    if (!watch.wildcard) return undefined;
+    const wanted = watch.wanted(view);
+    const leaving = [...watch.held].filter(([name]) => !wanted.has(name));
+    return leaving.length > 0 && !this.#isSettled(view) ? leaving : undefined;
   }
 
   /** Whether the client has, and has answered, the listeners and routes of `view`. */
@@ -136,7 +136,7 @@ export class AdsServerStream {
     return (['listener', 'route'] as const).every((kind) => {
       const watch = this.#watches.get(kind);
       if (!watch) return true;
-      return !watch.outstanding && (watch.settledAt === view.token(kind) || !watch.due(watch.wanted(view)));
+      return !watch.outstanding && (watch.settledAt === view.token(kind) || !watch.due(view));
     });
   }
 

@@ -113,17 +113,20 @@ export class Watch {
     this.settledAt = undefined;
   }
 
-  /** What the client should have of `view`. */
+  /** What the client should have of `view`; of a kind that carries its full state. */
   wanted(view: ResourceView): ReadonlyMap<string, EncodedResource> {
     if (this.wildcard && this.names.size === 0) return view.all(this.kind);
     const wanted = new Map<string, EncodedResource>(this.wildcard ? view.all(this.kind) : []);
     for (const name of this.names) {
-      // A cluster on its way out keeps its addresses until the client lets go of it: routes may still lead to it.
-      if (this.#isLeft(name, view)) continue;
       const resource = view.find(this.kind, name);
       if (resource) wanted.set(name, resource);
     }
     return wanted;
+  }
+
+  /** What a response of `view` must carry, or undefined when none is due. */
+  due(view: ResourceView): ReadonlyMap<string, EncodedResource> | undefined {
+    return isFullState(this.kind) ? this.dueInFull(this.wanted(view)) : this.#dueByName(view);
   }
 
   #isLeft(name: string, view: ResourceView): boolean {
@@ -138,16 +141,24 @@ export class Watch {
     this.settledAt = undefined;
   }
 
-  /** What a response must carry so that the client has `wanted`, or undefined when none is due. */
-  due(wanted: ReadonlyMap<string, EncodedResource>): ReadonlyMap<string, EncodedResource> | undefined {
-    if (isFullState(this.kind)) {
-      if (this.refused && sameVersions(wanted, this.refused)) return undefined;
-      const named = [...this.owed].some((name) => wanted.has(name));
-      return this.owesAnswer || named || !sameVersions(wanted, this.held) ? wanted : undefined;
-    }
+  /** `wanted`, unless the client has or has refused exactly that. */
+  dueInFull(wanted: ReadonlyMap<string, EncodedResource>): ReadonlyMap<string, EncodedResource> | undefined {
+    if (this.refused && sameVersions(wanted, this.refused)) return undefined;
+    const named = [...this.owed].some((name) => wanted.has(name));
+    return this.owesAnswer || named || !sameVersions(wanted, this.held) ? wanted : undefined;
+  }
+
+  /** Of the names that were asked for, what has changed. */
+  #dueByName(view: ResourceView): ReadonlyMap<string, EncodedResource> | undefined {
     const changed = new Map<string, EncodedResource>();
-    for (const [name, resource] of wanted) {
-      if (this.owed.has(name) || this.held.get(name)?.version !== resource.version) changed.set(name, resource);
+    for (const name of this.names) {
+      // A cluster on its way out keeps its addresses until the client lets go of it: routes may still lead to it.
+      if (this.#isLeft(name, view)) continue;
+      const resource = view.find(this.kind, name);
+      if (!resource) continue;
+      const held = this.held.get(name);
+      const same = held === resource || held?.version === resource.version;
+      if (!same || this.owed.has(name)) changed.set(name, resource);
     }
     const refused = this.refused;
     if (changed.size === 0) return undefined;
