@@ -67,9 +67,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
   const request: ApiServer['request'] = (asked) => pipeline.handle(completed(asked));
   await options.prepare?.(request);
-  const natsDoor = nats && openNatsDoor({ nc: nats, pipeline, metrics, logger });
   let httpsDoor: HttpsDoor | undefined;
   if (options.https) httpsDoor = await openHttpsDoor({ ...options.https, pipeline, metrics, logger });
+  // After the door that may find its address taken, so that a failed start leaves nothing open.
+  const natsDoor = nats && openNatsDoor({ nc: nats, pipeline, metrics, logger });
   const expiry = expireEvents({ objects, clock, logger });
   return {
     address: httpsDoor?.address,
