@@ -113,7 +113,8 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<R
   return {
     stop: async () => {
       listeners.stop();
-      await Promise.all([registration.stop(), workers.park(parkGrace)]);
+      registration.stop();
+      await workers.park(parkGrace);
       await Promise.all([
         liveness.stop(),
         logs.stop(),

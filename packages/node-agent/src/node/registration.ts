@@ -1,6 +1,6 @@
-import { type core, formatMicroTime, isConditionTrue, leases, nodes, StatusError } from '@flotilla/api';
+import { type core, formatMicroTime, leases, nodes, StatusError } from '@flotilla/api';
 import { backoffDelay, type Clock, describeError, type Logger, type Random, sleep, type Timer } from '@flotilla/base';
-import { type Client, Informer } from '@flotilla/client';
+import type { Client } from '@flotilla/client';
 import type { AgentConfig } from '@flotilla/host';
 import { type Machine, nodeObject, nodeStatus } from './describe.js';
 
@@ -25,8 +25,6 @@ export class Registration {
   readonly #stop = new AbortController();
   readonly #timers = new Set<Timer>();
   #node: core.Node | undefined;
-  #watch: Informer<core.Node> | undefined;
-  #contradicting = false;
   #contradicting = false;
 
   constructor(options: RegistrationOptions) {
@@ -36,11 +34,6 @@ export class Registration {
   /** Resolves when the API knows the node as Ready; tries until it does. */
   async start(): Promise<void> {
     await this.#insist('register the node', () => this.#register());
-    const { client, clock, random, logger, config } = this.#options;
-    const fieldSelector = `metadata.name=${config.node}`;
-    this.#watch = new Informer(client, nodes, { fieldSelector, clock, random, logger });
-    this.#watch.onChange((_key, now) => this.#observe(now));
-    this.#watch.start();
     this.#repeat(renewEvery, () => this.#renewLease());
     this.#repeat(statusEvery, () => this.#sendStatus());
     // The lease only matters once somebody waits for it.
@@ -56,10 +49,9 @@ export class Registration {
     this.#contradicting = false;
   }
 
-  async stop(): Promise<void> {
+  stop(): void {
     this.#stop.abort(new Error('the agent stops'));
     for (const timer of this.#timers) timer.cancel();
-    await this.#watch?.stop();
   }
 
   async #register(): Promise<void> {

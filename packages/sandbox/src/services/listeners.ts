@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:net';
 import type { Clock, Logger, Random, Timer } from '@flotilla/base';
 import { errorCode } from '@flotilla/base';
 import { ClientAffinity } from './affinity.js';
+import { MachineLock } from './machine-lock.js';
 import { relay } from './relay.js';
 import type { Backend, WantedListener } from './wanted.js';
 
@@ -11,33 +12,39 @@ export interface ServiceListenersOptions {
   logger: Logger;
   /** Told once for each address that the machine refuses us, e.g. a port below 1024 without privileges. */
   onRefused?: (listener: WantedListener, code: string) => void;
-  /** How often an address that a sibling agent holds is tried again, milliseconds; 200 if absent. */
+  /** Where the agents of a machine agree on who serves the shared addresses; absent: this one does. */
+  lock?: { address: string; port: number };
+  /** How often an address that somebody else holds is tried again, milliseconds; 200 if absent. */
   retryEvery?: number;
 }
 
-/** At most so many taken addresses are tried in one round: siblings hold nearly all of them nearly always. */
+/** At most so many taken addresses are tried in one round. */
 const triesPerRound = 16;
 
 interface Entry {
   wanted: WantedListener;
   affinity: ClientAffinity | undefined;
-  /** `taken`: by a sibling; `refused`: for good. */
-  state: 'opening' | 'open' | 'taken' | 'refused';
+  /** `waiting`: for the lock; `taken`: by another process; `refused`: for good. */
+  state: 'waiting' | 'opening' | 'open' | 'taken' | 'refused';
   server: Server | undefined;
 }
 
 /**
- * kube-proxy in user space: listens on service addresses and relays each connection to an endpoint. Several agents on
- * one machine share the addresses: who finds one taken waits until its holder is gone.
+ * kube-proxy in user space: listens on service addresses and relays each connection to an endpoint. Of several agents on
+ * one machine one serves the shared addresses; when it dies another one does a moment later. An address that is still
+ * taken is tried again until it is free.
  */
 export class ServiceListeners {
   readonly #options: ServiceListenersOptions;
   readonly #entries = new Map<string, Entry>();
+  readonly #lock: MachineLock | undefined;
   #round: Timer | undefined;
   #stopped = false;
 
   constructor(options: ServiceListenersOptions) {
     this.#options = options;
+    const { clock, lock } = options;
+    this.#lock = lock && new MachineLock({ ...lock, clock, onHeld: () => this.#openShared() });
   }
 
   /** Makes the listeners be those of `wanted`. Connections that are open stay, whatever changes. */
@@ -56,9 +63,9 @@ export class ServiceListeners {
         entry.affinity = affinity && (entry.affinity ?? affinity);
         continue;
       }
-      const fresh: Entry = { wanted: listener, affinity, state: 'opening', server: undefined };
+      const fresh: Entry = { wanted: listener, affinity, state: 'waiting', server: undefined };
       this.#entries.set(key, fresh);
-      this.#open(key, fresh);
+      if (!listener.shared || this.#lock?.held !== false) this.#open(key, fresh);
     }
   }
 
@@ -69,9 +76,14 @@ export class ServiceListeners {
 
   stop(): void {
     this.#stopped = true;
+    this.#lock?.stop();
     this.#round?.cancel();
     for (const entry of this.#entries.values()) entry.server?.close();
     this.#entries.clear();
+  }
+
+  #openShared(): void {
+    for (const [key, entry] of this.#entries) if (entry.state === 'waiting') this.#open(key, entry);
   }
 
   #open(key: string, entry: Entry): void {

@@ -91,7 +91,7 @@ function listeners(t: ExecutionContext): ServiceListeners {
 }
 
 const wantedOf = (port: number, backends: Backend[], more: Partial<WantedListener> = {}): Map<string, WantedListener> =>
-  new Map([[`127.126.9.10:${port}`, { address: '127.126.9.10', port, owner: 'x', backends, ...more }]]);
+  new Map([[`127.126.9.10:${port}`, { address: '127.126.9.10', port, owner: 'x', backends, shared: true, ...more }]]);
 
 async function held(made: ServiceListeners): Promise<void> {
   for (let i = 0; i < 500 && made.held().length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -155,6 +155,31 @@ test('a client with affinity stays', async (t) => {
   for (let i = 0; i < 8; i++) t.is(await ask(port), first);
 });
 
+test('of several one serves the shared addresses, and when it goes another one does at once', async (t) => {
+  const [one, port] = [await backend(t, 'one'), await freePort()];
+  const lock = { address: '127.126.9.11', port: await freePort() };
+  const make = (): ServiceListeners => {
+    const made = new ServiceListeners({ clock: systemClock, random: seededRandom(1), logger: silentLogger, lock });
+    t.teardown(() => made.stop());
+    return made;
+  };
+  const first = make();
+  first.apply(wantedOf(port, [one]));
+  await held(first);
+  const [second, third] = [make(), make()];
+  second.apply(wantedOf(port, [one]));
+  const own = { ...wantedOf(port, [one]).get(`127.126.9.10:${port}`)!, address: '127.126.9.12', shared: false };
+  third.apply(new Map([...wantedOf(port, [one]), ['own', own]]));
+  await held(third);
+  t.deepEqual(third.held(), ['own']);
+  t.deepEqual(second.held(), []);
+  first.stop();
+  for (let i = 0; i < 500 && second.held().length + third.held().length < 2; i++)
+    await new Promise((go) => setTimeout(go, 2));
+  t.is(second.held().length + third.held().length, 2);
+  t.is(await ask(port), 'one 127.126.9.77;hi');
+});
+
 test('takes an address over as soon as its holder is gone', async (t) => {
   const [one, port, first, second] = [await backend(t, 'one'), await freePort(), listeners(t), listeners(t)];
   first.apply(wantedOf(port, [one]));
@@ -176,7 +201,7 @@ test('an address that cannot be had is reported once', async (t) => {
     onRefused: (listener, code) => refused.push(`${listener.owner} ${code}`),
   });
   t.teardown(() => made.stop());
-  const wanted = new Map([['x', { address: '192.0.2.1', port: 4, owner: 'x', backends: [] }]]);
+  const wanted = new Map([['x', { address: '192.0.2.1', port: 4, owner: 'x', backends: [], shared: true }]]);
   made.apply(wanted);
   made.apply(wanted);
   for (let i = 0; i < 200 && refused.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 5));

@@ -13,6 +13,8 @@ export interface WantedListener {
   owner: string;
   backends: readonly Backend[];
   affinitySeconds?: number;
+  /** True: every agent of the machine wants it and one must have it; else it is this node's alone. */
+  shared: boolean;
 }
 
 /** The listeners that serve `services`, by `address:port`. The first service of a port in order of name has it. */
@@ -29,15 +31,11 @@ export function wantedListeners(
       const backends = usable.flatMap(({ ip, ports }) =>
         ports[port.name] === undefined ? [] : [{ ip, port: ports[port.name]! }],
       );
-      const add = (address: string, number: number | undefined): void => {
+      const owner = `${service.namespace}/${service.name}:${port.port}`;
+      const add = (address: string, number: number | undefined, shared = true): void => {
         const key = `${address}:${number}`;
         if (number === undefined || wanted.has(key)) return;
-        const listener = {
-          address,
-          port: number,
-          owner: `${service.namespace}/${service.name}:${port.port}`,
-          backends,
-        };
+        const listener = { address, port: number, owner, backends, shared };
         wanted.set(
           key,
           service.affinitySeconds === undefined ? listener : { ...listener, affinitySeconds: service.affinitySeconds },
@@ -46,7 +44,7 @@ export function wantedListeners(
       if (service.clusterIP !== undefined) add(service.clusterIP, port.port);
       add(node.hostAddress, port.hostPort);
       add(node.hostAddress, port.nodePort);
-      add(node.nodeIP, port.nodePort);
+      add(node.nodeIP, port.nodePort, false);
     }
   }
   return wanted;
