@@ -145,6 +145,7 @@ export function sidecar(pod: string, labels: Record<string, string> = {}, more: 
     workloadName: '',
     interception: 'LOOPBACK',
     http2: true,
+    headerDst: true,
     ...more,
   };
 }
@@ -159,6 +160,7 @@ export const ingressGateway: Proxy = {
   workloadName: 'istio-ingressgateway',
   interception: 'LOOPBACK',
   http2: true,
+  headerDst: true,
 };
 
 /** One resource of a view, decoded. */

@@ -16,6 +16,8 @@ export interface Proxy {
   readonly interception: Interception;
   /** Whether it speaks HTTP/2. */
   readonly http2: boolean;
+  /** Whether an ORIGINAL_DST cluster of it can take its destination from a header (`use_http_header`). */
+  readonly headerDst: boolean;
 }
 
 /** `LOOPBACK`: a PROXY protocol header (docs/architecture.md); otherwise the socket's original destination. */
@@ -30,7 +32,7 @@ export class NodeError extends NamedError {
 
 /** Our own proxy says what it can do; every other one is an Envoy. */
 const ownProxy = 'flotilla-proxy';
-const http2Feature = 'flotilla.dev/http2';
+const features = { http2: 'flotilla.dev/http2', headerDst: 'flotilla.dev/original-dst-header' };
 
 const interceptions: readonly string[] = ['REDIRECT', 'TPROXY', 'NONE', 'LOOPBACK'] satisfies Interception[];
 
@@ -54,8 +56,13 @@ export function parseNode(node: Node | undefined): Proxy {
     labels: labelsOf(metadata.LABELS),
     workloadName: text(metadata.WORKLOAD_NAME) ?? '',
     interception: isInterception(interception) ? interception : 'REDIRECT',
-    http2: node?.user_agent_name !== ownProxy || node.client_features?.includes(http2Feature) === true,
+    http2: can(node, features.http2),
+    headerDst: can(node, features.headerDst),
   };
+}
+
+function can(node: Node | undefined, feature: string): boolean {
+  return node?.user_agent_name !== ownProxy || node.client_features?.includes(feature) === true;
 }
 
 function isInterception(value: string | undefined): value is Interception {

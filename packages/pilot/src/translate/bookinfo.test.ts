@@ -36,6 +36,7 @@ test('services alone: one HTTP listener, a cluster for each service, addresses b
   t.deepEqual(names(view, 'listener').sort(), ['0.0.0.0_9080', 'http_proxy', 'virtualInbound', 'virtualOutbound']);
   t.deepEqual(names(view, 'cluster').sort(), [
     'BlackHoleCluster',
+    'HttpProxyPassthroughCluster',
     'InboundPassthroughCluster',
     'PassthroughCluster',
     'inbound|9080||',

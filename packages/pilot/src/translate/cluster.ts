@@ -4,7 +4,7 @@ import { isHttp2, isHttpOrAuto, spokenBy } from '../model/protocol.js';
 import type { Service, ServicePort } from '../model/snapshot.js';
 import { applySettings, circuitBreakers, httpOptions } from './cluster-policy.js';
 import { defaults } from './durations.js';
-import { blackHoleCluster, configPath, outboundCluster, passthroughCluster } from './names.js';
+import { authorityCluster, blackHoleCluster, configPath, outboundCluster, passthroughCluster } from './names.js';
 import { type HostRule, policyFor } from './rules.js';
 import type { Scope } from './scope.js';
 
@@ -32,7 +32,13 @@ export function clusterKey({ type, http2 }: Scope): string {
 
 /** Clusters for what is in no registry. */
 export function commonClusters(scope: Scope): Cluster[] {
-  return scope.type === 'sidecar' ? [blackHole(), passthrough(passthroughCluster)] : [blackHole()];
+  if (scope.type === 'router') return [blackHole()];
+  const clusters = [blackHole(), passthrough(passthroughCluster)];
+  if (scope.headerDst) {
+    const original_dst_lb_config = { use_http_header: true, http_header_name: ':authority' };
+    clusters.push({ ...passthrough(authorityCluster), original_dst_lb_config });
+  }
+  return clusters;
 }
 
 function outbound(

@@ -1,6 +1,8 @@
 /** Names that Istio gives to what it generates; people know them from `istioctl proxy-config`. */
 
 export const passthroughCluster = 'PassthroughCluster';
+/** To the authority of a request, for programs that use HTTP_PROXY: their connections lead to the proxy itself. */
+export const authorityCluster = 'HttpProxyPassthroughCluster';
 export const blackHoleCluster = 'BlackHoleCluster';
 export const inboundPassthroughCluster = 'InboundPassthroughCluster';
 

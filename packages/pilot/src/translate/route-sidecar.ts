@@ -3,7 +3,7 @@ import { bySpecificity, covers, isWildcard } from '../model/host.js';
 import { isHttpOrAuto } from '../model/protocol.js';
 import type { Service } from '../model/snapshot.js';
 import { defaults } from './durations.js';
-import { httpProxyRoute, outboundCluster, passthroughCluster } from './names.js';
+import { authorityCluster, httpProxyRoute, outboundCluster, passthroughCluster } from './names.js';
 import { consistentHash } from './route-action.js';
 import { defaultRoute, forMesh, httpRoutes } from './route-http.js';
 import { policyFor } from './rules.js';
@@ -111,19 +111,22 @@ function domainsOf(scope: Scope, service: Service): string[] {
 }
 
 /** What is no service goes where the client wanted. */
-function allowAny(): VirtualHost {
-  return {
-    name: 'allow_any',
-    domains: ['*'],
-    routes: [
-      {
-        name: 'allow_any',
-        match: { prefix: '/' },
-        route: { cluster: passthroughCluster, timeout: defaults.noTimeout },
-      },
-    ],
-    include_request_attempt_count: true,
-  };
+function allowAny(cluster: string = passthroughCluster): VirtualHost {
+  const name = 'allow_any';
+  const route = { name, match: { prefix: '/' }, route: { cluster, timeout: defaults.noTimeout } };
+  return { name, domains: ['*'], routes: [route], include_request_attempt_count: true };
+}
+
+/**
+ * Through HTTP_PROXY the connection's own destination is the proxy: passing on to that would go round for ever. A proxy
+ * that cannot dial the authority says so.
+ */
+function unknownAuthority(scope: Scope): VirtualHost {
+  if (scope.headerDst) return allowAny(authorityCluster);
+  const name = 'block_all';
+  const text = 'no such service in the mesh, and this proxy cannot dial other hosts through HTTP_PROXY\n';
+  const direct_response = { status: 502, body: { inline_string: text } };
+  return { name, domains: ['*'], routes: [{ name, match: { prefix: '/' }, direct_response }] };
 }
 
 /** All ports at once: an authority without a port means 80. */
@@ -137,7 +140,7 @@ function httpProxy(scope: Scope): RouteConfiguration {
     .flatMap((port) =>
       virtualHosts(scope, port).map((host) => ({ ...host, domains: host.domains!.flatMap((d) => withPort(d, port)) })),
     );
-  return configuration(httpProxyRoute, [...hosts, allowAny()], false);
+  return configuration(httpProxyRoute, [...hosts, unknownAuthority(scope)], false);
 }
 
 function withPort(domain: string, port: number): string[] {

@@ -23,19 +23,24 @@ export class Scope {
   readonly labels: Readonly<Record<string, string>>;
   readonly interception: Interception;
   readonly http2: boolean;
+  readonly headerDst: boolean;
   readonly problems = new Problems();
   /** Services that this namespace may see, in order of their host names. */
   readonly services: ReadonlyMap<string, Service>;
   readonly #rules = new Map<string, HostRule | undefined>();
   #routings: readonly Routing[] | undefined;
 
-  constructor(config: ConfigSnapshot, proxy: Pick<Proxy, 'type' | 'namespace' | 'labels' | 'interception' | 'http2'>) {
+  constructor(
+    config: ConfigSnapshot,
+    proxy: Pick<Proxy, 'type' | 'namespace' | 'labels' | 'interception' | 'http2' | 'headerDst'>,
+  ) {
     this.config = config;
     this.type = proxy.type;
     this.namespace = proxy.namespace;
     this.labels = proxy.labels;
     this.interception = proxy.interception;
     this.http2 = proxy.http2;
+    this.headerDst = proxy.headerDst;
     const all = [...config.services].filter(([, s]) => isVisible(s.exportTo, s.namespace, proxy.namespace));
     this.services = all.length === config.services.size ? config.services : new Map(all);
   }

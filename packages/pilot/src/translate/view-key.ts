@@ -28,5 +28,5 @@ export function viewKey(config: ConfigSnapshot, proxy: Proxy, targets: readonly 
   const labels = relevantLabels(config).map((key) => proxy.labels[key] ?? null);
   // A gateway's listeners depend on the ports of its own services.
   const ports = proxy.type === 'router' ? targets.map(({ servicePort, port }) => [servicePort, port]) : [];
-  return JSON.stringify([proxy.type, proxy.namespace, proxy.interception, proxy.http2, labels, ports]);
+  return JSON.stringify([proxy.type, proxy.namespace, proxy.interception, proxy.http2, proxy.headerDst, labels, ports]);
 }

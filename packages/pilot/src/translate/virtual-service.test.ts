@@ -341,4 +341,7 @@ spec: { clusterIP: 127.193.0.50, ports: [{ name: http, port: 80 }, { name: http-
   t.true(domainsTo('outbound|8080||web.default.svc.cluster.local').includes('web:8080'));
   t.false(domainsTo('outbound|8080||web.default.svc.cluster.local').includes('web'));
   t.is(found.ignore_port_in_host_matching, undefined);
+  t.is(found.virtual_hosts!.at(-1)!.routes![0]!.route!.cluster, 'HttpProxyPassthroughCluster');
+  const unable = resource(mesh.view({ ...client, headerDst: false }), 'route', 'http_proxy')!;
+  t.is(unable.virtual_hosts!.at(-1)!.routes![0]!.direct_response!.status, 502, 'rather than to itself for ever');
 });
