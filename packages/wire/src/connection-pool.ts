@@ -66,12 +66,18 @@ export class ConnectionPool {
   }
 
   /**
-   * @param careful the request must not be lost to a connection that is about to be closed: takes only one that was in
-   * use within the last second, else dials.
+   * An idle connection, if there is one.
+   *
+   * @param careful the request must not be lost to a connection that is about to be closed: only one that was in use
+   * within the last second will do.
    */
-  async acquire(host: Host, signal: AbortSignal, careful: boolean): Promise<Lease> {
+  take(host: Host, careful: boolean): Lease | undefined {
     const ready = this.#takeIdle(host, careful);
-    if (ready) return this.#lease(ready, true);
+    return ready && this.#lease(ready, true);
+  }
+
+  /** A new connection, or one that is given back meanwhile. Rejects with DialError, or the signal's reason. */
+  async acquire(host: Host, signal: AbortSignal): Promise<Lease> {
     const { limits, on } = this.#options;
     if (!limits.pending.tryAcquire()) {
       on?.('overflow', host);

@@ -1,6 +1,13 @@
-import type { Clock, Timer } from '@flotilla/base';
+import { type Clock, describeError, type Timer } from '@flotilla/base';
 import type { CircuitBreakers, Host, RequestHeaders, Reset } from '@flotilla/traffic';
-import { DialError, exchange, type ReplayBody, type UpstreamExchange, type UpstreamResponse } from '@flotilla/wire';
+import {
+  DialError,
+  exchange,
+  type Lease,
+  type ReplayBody,
+  type UpstreamExchange,
+  type UpstreamResponse,
+} from '@flotilla/wire';
 import type { RoutingPriority } from '@flotilla/xds';
 import type { UpstreamCluster } from '../upstream/cluster.js';
 
@@ -31,8 +38,9 @@ export class Attempt {
   localAddress: string | undefined;
   readonly #options: AttemptOptions;
   readonly #breakers: CircuitBreakers;
-  readonly #abort = new AbortController();
   readonly #startedAt: number;
+  /** Only while there is no connection yet. */
+  #abort: AbortController | undefined;
   #exchange: UpstreamExchange | undefined;
   #timer: Timer | undefined;
   #over = false;
@@ -52,7 +60,10 @@ export class Attempt {
   start(): void {
     const { timeout, clock } = this.#options;
     if (timeout > 0) this.#timer = clock.after(timeout, () => this.#timedOut());
-    void this.#send();
+    const { cluster, host, priority, careful } = this.#options;
+    const ready = cluster.pool(priority).take(host, careful);
+    if (ready) this.#send(ready);
+    else void this.#connect();
   }
 
   /** Gives up. Nothing is reported any more. */
@@ -60,7 +71,7 @@ export class Attempt {
     if (this.#over) return;
     this.#options.cluster.stats.rqTxReset.inc();
     this.#end();
-    this.#abort.abort();
+    this.#abort?.abort();
     this.#options.body.detach();
     this.#exchange?.cancel();
   }
@@ -78,28 +89,38 @@ export class Attempt {
     }
   }
 
-  async #send(): Promise<void> {
-    const { cluster, host, priority, request, body, chunked, careful } = this.#options;
+  async #connect(): Promise<void> {
+    const { cluster, host, priority } = this.#options;
+    this.#abort = new AbortController();
     try {
-      const lease = await cluster.pool(priority).acquire(host, this.#abort.signal, careful);
-      if (this.#over) return lease.release(true);
-      const { localAddress, localPort } = lease.socket;
-      this.localAddress = `${localAddress}:${localPort}`;
-      const headers = ['host', request.authority, ...request.flat];
+      const lease = await cluster.pool(priority).acquire(host, this.#abort.signal);
+      if (this.#over) lease.release(true);
+      else this.#send(lease);
+    } catch (error) {
+      if (this.#over) return;
+      const reset = { requestSent: false, staleConnection: false };
+      if (error instanceof DialError) this.#onReset({ ...reset, reason: error.reason }, error.transport);
+      else this.#onReset({ ...reset, reason: 'local reset' }, '');
+    }
+  }
+
+  #send(lease: Lease): void {
+    const { request, body, chunked } = this.#options;
+    const { localAddress, localPort } = lease.socket;
+    this.localAddress = `${localAddress}:${localPort}`;
+    const headers = ['host', request.authority, ...request.flat];
+    try {
       this.#exchange = exchange(
         lease,
         { method: request.method, path: request.path, headers, chunked },
         { onResponse: (response) => this.#onResponse(response), onReset: (reset) => this.#onReset(reset, '') },
       );
-      body.attach(this.#exchange.body);
     } catch (error) {
-      if (this.#over) return;
-      const reason = error instanceof DialError ? error.reason : 'local reset';
-      this.#onReset(
-        { reason, requestSent: false, staleConnection: false },
-        error instanceof DialError ? error.transport : '',
-      );
+      // Something that HTTP/1.1 cannot carry, e.g. a character that a route's configuration put into a header.
+      lease.release(true);
+      return this.#onReset({ reason: 'local reset', requestSent: false, staleConnection: false }, describeError(error));
     }
+    body.attach(this.#exchange.body);
   }
 
   #onResponse(response: UpstreamResponse): void {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Clock, Random } from '@flotilla/base';
+import { type Clock, describeError, type Logger, type Random } from '@flotilla/base';
 import type { Routes, StreamInfo } from '@flotilla/traffic';
 import { HttpServer } from '@flotilla/wire';
 import type { HttpSpec } from '../config/http-config.js';
@@ -15,6 +15,7 @@ import { serveTunnel } from './upgrade.js';
 export interface HttpEnvironment {
   clock: Clock;
   random: Random;
+  logger: Logger;
   registry: StatsRegistry;
   telemetry: Telemetry;
   hostname: string;
@@ -66,7 +67,13 @@ export class HttpManager {
       idleTimeout: spec.idleTimeout,
       onRequest: (request, connection) => {
         connection.requests++;
-        void new HttpStream(request, connection, this.#ports);
+        try {
+          void new HttpStream(request, connection, this.#ports);
+        } catch (error) {
+          // A bug in one stream is no reason to keep its client waiting.
+          environment.logger.error('stream failed', { error: describeError(error) });
+          request.reset();
+        }
       },
       onUpgrade: (upgrade, connection) => void serveTunnel(upgrade, connection, this.#ports),
       onProtocolError: (status) => {

@@ -52,7 +52,7 @@ async function send(
   const timer = clock.after(timeout, () => abort.abort(new Error('mirrored request took too long')));
   host.active++;
   try {
-    const lease = await cluster.pool('DEFAULT').acquire(host, abort.signal, true);
+    const lease = await cluster.pool('DEFAULT').acquire(host, abort.signal);
     if (body.length > 0) request.set('content-length', String(body.length));
     const headers = ['host', request.authority, ...request.flat];
     await new Promise<void>((resolve) => {

@@ -195,11 +195,20 @@ export class Router {
     response.body.once('close', () => {
       if (!response.body.readableEnded && !this.#over) this.#onBrokenBody();
     });
-    this.#stream.passOn(response, () => {
+    const done = (): void => {
       if (this.#over) return;
       this.#end();
       attempt.done();
-    });
+    };
+    try {
+      this.#stream.passOn(response, done);
+    } catch {
+      // A header that cannot be written: the client gets nothing rather than something wrong.
+      this.#stream.info.responseCodeDetails = 'local_response_failed';
+      addFlag(this.#stream.info, 'LR');
+      this.abort();
+      this.#stream.reset();
+    }
   }
 
   /** The upstream died in the middle of its response: the client must not take what it has for the whole. */
