@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { TestCluster } from '@flotilla/testkit';
 import { BenchApi, type Conditioned, isReady } from './api.js';
@@ -5,7 +6,9 @@ import { echoObjects } from './echo.js';
 
 const replicas = 6;
 const rate = 200;
-const attemptsPerRequest = 4;
+/** As curl --retry and most client libraries do: again after 100 ms, 200 ms, 400 ms … of an idempotent request. */
+const attemptsPerRequest = 6;
+const firstPauseMs = 100;
 const pause = (ms: number): Promise<void> => new Promise((next) => setTimeout(next, ms));
 
 /** What became of a constant load of GETs, as a client sees it that retries what failed. */
@@ -52,7 +55,7 @@ class Load {
         this.slowest = Math.max(this.slowest, performance.now() - started);
         return;
       }
-      await pause(100 * attempt);
+      if (attempt < attemptsPerRequest) await pause(firstPauseMs * 2 ** (attempt - 1));
     }
     this.lost++;
   }
@@ -94,12 +97,17 @@ async function measure(cluster: TestCluster, api: BenchApi, gatewayToo: boolean)
   const load = new Load(cluster.ports.http);
   load.start();
   await pause(3_000);
-  const killed = performance.now();
+  const agent = cluster.processes().find((p) => p.role === 'agent' && p.node === victim);
+  let killed = performance.now();
   const since = (): number => performance.now() - killed;
   const notReady = api
     .watch<Conditioned>('/api/v1/nodes', (node) => node.metadata.name === victim && !isReady(node))
     .then(since);
-  await cluster.flotilla('chaos', 'kill', 'node', victim);
+  const command = cluster.flotilla('chaos', 'kill', 'node', victim);
+  // The clock starts when the agent is dead, not when somebody typed the command.
+  while (agent && existsSync(`/proc/${agent.pid}/exe`)) await pause(2);
+  killed = performance.now();
+  await command;
   const full = (async () => {
     for (;;) {
       const alive = (await pods(api, echoPods)).filter((pod) => pod.spec.nodeName !== victim && isReady(pod));

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isPodReady, pods } from '@flotilla/api';
+import { type core, isPodReady, pods } from '@flotilla/api';
 import { silentLogger } from '@flotilla/base';
 import { Client, httpsTransport, loadKubeconfig } from '@flotilla/client';
 import { systemClock, textLogger } from '@flotilla/host';
@@ -107,17 +107,26 @@ function whenReady(service: Service): Promise<void> {
   return Promise.race([service.whenReady(), failed]).finally(() => clearTimeout(timer));
 }
 
+/** Ready, and started by this `up`: what a resumed cluster remembers of its pods is from before. */
+function servesSince(pod: core.Pod, startedMs: number): boolean {
+  const starts = (pod.status.containerStatuses ?? []).map((status) =>
+    Date.parse(status.state?.running?.startedAt ?? ''),
+  );
+  // Times in the API are whole seconds.
+  return isPodReady(pod) && starts.every((at) => at + 1000 > startedMs);
+}
+
 /** Resolves once a pod of the ingress gateway is Ready: it serves, though without a Gateway it listens to nobody yet. */
-async function gatewayReady(kubeconfig: string): Promise<void> {
+async function gatewayReady(kubeconfig: string, startedMs: number): Promise<void> {
   const transport = httpsTransport(await loadKubeconfig(kubeconfig));
   const gateways = new Client(transport, { logger: silentLogger }).resource(pods);
   const selection = { namespace: 'istio-system', labelSelector: 'istio=ingressgateway' };
   const signal = AbortSignal.timeout(readyTimeoutMs);
   try {
     const { items, resourceVersion } = await gateways.list(selection);
-    if (items.some(isPodReady)) return;
+    if (items.some((pod) => servesSince(pod, startedMs))) return;
     for await (const event of gateways.watch({ ...selection, resourceVersion }, signal)) {
-      if (event.type !== 'DELETED' && isPodReady(event.object)) return;
+      if (event.type !== 'DELETED' && servesSince(event.object, startedMs)) return;
     }
     throw new UserError('the API server ended the watch of the ingress gateway', 'flotilla status');
   } catch (error) {
@@ -134,6 +143,7 @@ async function awaitCluster(
   kubeconfig: string,
   progress: Progress,
 ): Promise<void> {
+  const startedMs = Date.now();
   const wait = async (title: string, services: Service[], remark?: string): Promise<void> => {
     const end = progress.step(title);
     await Promise.all(services.map(whenReady));
@@ -144,7 +154,7 @@ async function awaitCluster(
   const gateway = async (): Promise<void> => {
     const end = progress.step('ingress gateway');
     await Promise.all(named('master').map(whenReady));
-    await gatewayReady(kubeconfig);
+    await gatewayReady(kubeconfig, startedMs);
     end();
   };
   await Promise.all([
