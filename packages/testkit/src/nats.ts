@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -57,6 +58,7 @@ export class FixtureFailed extends NamedError {
 /** Starts a nats-server with JetStream; `close` it in the test's teardown. */
 export async function startNats(options: NatsFixtureOptions = {}): Promise<NatsFixture> {
   const dir = await mkdtemp(join(tmpdir(), 'flotilla-nats-'));
+  directories.add(dir);
   const server = new NatsServer(dir, options);
   try {
     await server.start();
@@ -67,10 +69,12 @@ export async function startNats(options: NatsFixtureOptions = {}): Promise<NatsF
   }
 }
 
-/** A test process that dies must not leave its servers behind. */
+/** A test process that ends without closing its servers must not leave them, or their directories, behind. */
 const running = new Set<ChildProcess>();
+const directories = new Set<string>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
+  for (const dir of directories) rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
 });
 
 class NatsServer implements NatsFixture {
@@ -139,7 +143,8 @@ class NatsServer implements NatsFixture {
 
   async close(): Promise<void> {
     await this.kill();
-    await rm(this.dir, { recursive: true, force: true });
+    await rm(this.dir, { recursive: true, force: true, maxRetries: 3 });
+    directories.delete(this.dir);
   }
 }
 
