@@ -1,13 +1,18 @@
+import { existsSync } from 'node:fs';
 import {
   type apps,
   type core,
+  coreEvents,
   deployments,
   endpointSlices,
   namespaces,
   nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
   pods,
   replicaSets,
   services,
+  storageClasses,
 } from '@flotilla/api';
 import { eventually } from '@flotilla/testkit';
 import test from 'ava';
@@ -176,4 +181,105 @@ test('a namespace is furnished, and emptied when it is deleted', async (t) => {
     if (items.some((n) => n.metadata.name === 'shop')) throw new Error('not yet');
   });
   t.is((await plane.client.resource(replicaSets).list({ namespace: 'shop' })).items.length, 0);
+});
+
+test('a claim is provisioned for its pod, and its volume goes with it', async (t) => {
+  const plane = await startControlPlane();
+  t.teardown(() => plane.stop());
+  await plane.addNode('node-1');
+  await plane.client.resource(storageClasses).create({
+    metadata: { name: 'local' },
+    provisioner: 'flotilla.dev/local-path',
+    volumeBindingMode: 'WaitForFirstConsumer',
+    reclaimPolicy: 'Delete',
+  });
+  const claims = plane.client.resource(persistentVolumeClaims);
+  await claims.create({
+    metadata: { name: 'data', namespace: 'default' },
+    spec: { storageClassName: 'local', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    status: {},
+  });
+  const user = deployment('db', 1, { volumes: [{ name: 'd', persistentVolumeClaim: { claimName: 'data' } }] });
+  await plane.client.resource(deployments).create(user);
+  await untilAvailable(plane, 'db', 1);
+  const bound = await claims.get('data', 'default');
+  t.is(bound.status.phase, 'Bound');
+  t.is(bound.metadata.annotations?.['volume.kubernetes.io/selected-node'], 'node-1');
+  const volumes = plane.client.resource(persistentVolumes);
+  const path = (await volumes.get(bound.spec.volumeName ?? '')).spec.hostPath?.path ?? '';
+  t.true(existsSync(path));
+
+  await claims.delete({ name: 'data', namespace: 'default' });
+  t.truthy((await claims.get('data', 'default')).metadata.deletionTimestamp);
+  await plane.client.resource(deployments).delete({ name: 'db', namespace: 'default' });
+  await until(async () => {
+    if ((await volumes.list()).items.length > 0) throw new Error('not yet');
+  });
+  t.false(existsSync(path));
+});
+
+test('a pod that fits nowhere says why, and is placed when there is room', async (t) => {
+  const plane = await startControlPlane();
+  t.teardown(() => plane.stop());
+  await plane.addNode('node-1', { cpu: '1' });
+  const big = deployment('big', 1);
+  big.spec.template.spec.containers[0]!.resources = { requests: { cpu: '2' } };
+  await plane.client.resource(deployments).create(big);
+  const told = await until(async () => {
+    const { items } = await plane.client.resource(coreEvents).list({ namespace: 'default' });
+    const event = items.find((e) => e.reason === 'FailedScheduling');
+    if (!event) throw new Error('not yet');
+    return event.message ?? '';
+  });
+  t.regex(told, /^0\/1 nodes are available: 1 Insufficient cpu\. preemption: /);
+  const { items } = await plane.client.resource(pods).list({ namespace: 'default' });
+  t.like(
+    items[0]?.status.conditions?.find((c) => c.type === 'PodScheduled'),
+    { status: 'False', reason: 'Unschedulable' },
+  );
+  await plane.addNode('node-2', { cpu: '4' });
+  await untilAvailable(plane, 'big', 1);
+});
+
+test('orphaned dependents stay, and are adopted again', async (t) => {
+  const plane = await startControlPlane();
+  t.teardown(() => plane.stop());
+  await plane.addNode('node-1');
+  const client = plane.client.resource(deployments);
+  await client.create(deployment('web', 2));
+  await untilAvailable(plane, 'web', 2);
+  await client.delete({ name: 'web', namespace: 'default' }, { propagationPolicy: 'Orphan' });
+  const sets = plane.client.resource(replicaSets);
+  await until(async () => {
+    const { items } = await sets.list({ namespace: 'default' });
+    if (items.length !== 1 || items[0]?.metadata.ownerReferences?.length) throw new Error('not yet');
+  });
+  const before = (await plane.client.resource(pods).list({ namespace: 'default' })).items.map((p) =>
+    String(p.metadata.uid),
+  );
+  await client.create(deployment('web', 2));
+  await untilAvailable(plane, 'web', 2);
+  const after = (await plane.client.resource(pods).list({ namespace: 'default' })).items.map((p) =>
+    String(p.metadata.uid),
+  );
+  t.deepEqual(after.toSorted(), before.toSorted());
+  t.is((await sets.list({ namespace: 'default' })).items.length, 1);
+});
+
+test('hundreds of pods are up within seconds', async (t) => {
+  const plane = await startControlPlane();
+  t.teardown(() => plane.stop());
+  await Promise.all([1, 2, 3].map((n) => plane.addNode(`node-${n}`, { cpu: '64' })));
+  const started = performance.now();
+  await plane.client.resource(deployments).create(deployment('many', 300));
+  await until(async () => {
+    const { items } = await plane.client
+      .resource(pods)
+      .list({ namespace: 'default', fieldSelector: 'spec.nodeName!=' });
+    if (items.length < 300) throw new Error(`${items.length} bound`);
+  });
+  const bound = performance.now() - started;
+  await untilAvailable(plane, 'many', 300);
+  t.log(`300 pods bound after ${Math.round(bound)} ms, available after ${Math.round(performance.now() - started)} ms`);
+  t.pass();
 });

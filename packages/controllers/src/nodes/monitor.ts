@@ -25,6 +25,11 @@ interface Watched {
 const onTimeShare = 0.5;
 /** After this many limits by the clock a node is asked even if the monitor never ran on time. */
 const hardLimit = 10;
+/**
+ * How much full pressure on the CPU stretches the limits. Little, for the figure is near 1 on any busy machine; the
+ * monitor's own lag says more.
+ */
+const pressureWeight = 0.5;
 /** All nodes quiet at once is likelier our own deafness, or a restart of the bus, than the death of all. */
 const commonCauseFactor = 3;
 
@@ -133,7 +138,7 @@ export class NodeMonitor {
       (w) => w.disconnected !== undefined || w.silence > silence / 2 || now - w.since > silence * 2,
     );
     if (!quiet) return [];
-    const starved = 1 + (pressure() ?? 0);
+    const starved = 1 + pressureWeight * (pressure() ?? 0);
     const allQuiet = alive.every((w) => w.disconnected !== undefined || w.silence > silence / 2);
     const doubt = allQuiet ? commonCauseFactor : 1;
     return [...this.#watched].filter(([, w]) => {
