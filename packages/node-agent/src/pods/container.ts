@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { core } from '@flotilla/api';
 import { backoffDelay, describeError, type Timer } from '@flotilla/base';
@@ -9,15 +9,13 @@ import {
   type PodNetwork,
   type ResolvedImage,
 } from '@flotilla/sandbox';
-import { check, type RunCommand } from '../probes/check.js';
-import { type ProbeKind, Prober } from '../probes/prober.js';
 import { countCrash } from './decide.js';
 import { runHook } from './hooks.js';
 import { resolveImage } from './image-pull.js';
-import { type Launch, prepareLaunch, saveLaunch } from './launch.js';
-import type { NodeContext, PodHost } from './node.js';
+import { prepareLaunch, saveLaunch } from './launch.js';
+import type { PodHost } from './node.js';
 import { type ContainerRecord, newRecord } from './observed.js';
-import { runCommand } from './run-command.js';
+import { RunHealth } from './run-health.js';
 import { terminationLog, terminationMessage } from './termination-message.js';
 
 /** At the end of a pod upstream gives a container at least this long after its preStop hook, milliseconds. */
@@ -29,7 +27,7 @@ export class ContainerRunner {
   readonly #name: string;
   #process: ContainerProcess | undefined;
   #log: ContainerLog | undefined;
-  #probers: Prober[] = [];
+  #watch: RunHealth | undefined;
   #killTimer: { at: number; timer: Timer } | undefined;
 
   constructor(host: PodHost, name: string) {
@@ -92,8 +90,8 @@ export class ContainerRunner {
     record.stopping = false;
     record.startedAt ??= this.#host.node.clock.now();
     this.#follow(found);
-    if (record.started) this.#probe();
-    else void this.#startUp();
+    if (record.started) this.#watch?.probe();
+    else void this.#watch?.startUp();
   }
 
   /**
@@ -112,14 +110,14 @@ export class ContainerRunner {
 
   /** A good moment to try the probes. */
   hint(): void {
-    for (const prober of this.#probers) prober.hint();
+    this.#watch?.hint();
   }
 
   /** SIGTERM now and SIGKILL soon; resolves when the run is over. For the end of the agent itself. */
   async kill(graceMs: number): Promise<void> {
     const process = this.#process;
     if (!process) return;
-    this.#stopProbers();
+    this.#watch?.stop();
     this.#killBy(this.#host.node.clock.now() + graceMs);
     void process.signal(this.#stopSignal());
     await process.exited;
@@ -127,7 +125,7 @@ export class ContainerRunner {
 
   /** Looks after nothing any more; the process runs on. */
   release(): void {
-    this.#stopProbers();
+    this.#watch?.stop();
     this.#killTimer?.timer.cancel();
     this.#process?.release();
     this.#log?.close();
@@ -179,7 +177,7 @@ export class ContainerRunner {
       record.state = 'running';
       this.#follow(process);
       rmSync(this.#runDir(run - 2), { recursive: true, force: true });
-      void this.#startUp();
+      void this.#watch?.startUp();
     } catch (error) {
       const message = `failed to create containerd task: failed to create shim task: ${describeError(error)}`;
       node.events.event(pod, 'Warning', 'Failed', `Error: ${message}`);
@@ -210,6 +208,7 @@ export class ContainerRunner {
   #follow(process: ContainerProcess): void {
     const { clock } = this.#host.node;
     this.#process = process;
+    this.#watch = this.#health();
     this.#log = ContainerLog.record(join(this.#runDir(this.record.runs), 'log'), clock);
     void process.exited.then((exit) => {
       if (this.#process !== process) return;
@@ -221,7 +220,7 @@ export class ContainerRunner {
   #ended(exit: ExitStatus, why?: { reason: string; message: string }): void {
     const { record } = this;
     const { clock } = this.#host.node;
-    this.#stopProbers();
+    this.#watch?.stop();
     this.#killTimer?.timer.cancel();
     this.#killTimer = undefined;
     this.#log?.close();
@@ -245,98 +244,17 @@ export class ContainerRunner {
     record.stopping = false;
   }
 
-  /** postStart, then the startup probe, then the others. */
-  async #startUp(): Promise<void> {
-    const process = this.#process;
-    const container = this.#container();
-    const { node } = this.#host;
-    const hook = container.lifecycle?.postStart;
-    if (hook) {
-      const problem = await runHook(hook, 3_600_000, this.#hookContext());
-      if (this.#process !== process) return;
-      if (problem !== undefined) {
-        node.events.event(this.#host.pod(), 'Warning', 'FailedPostStartHook', 'PostStartHook failed');
-        this.stop(this.#grace(), `FailedPostStartHook: ${problem}`);
-        return;
-      }
-    }
-    if (container.startupProbe) {
-      this.#addProber('startup', container.startupProbe);
-      return;
-    }
-    this.#nowStarted();
-  }
-
-  #nowStarted(): void {
-    const { record } = this;
-    record.started = true;
-    if (!this.#container().readinessProbe) record.ready = true;
-    this.#probe();
-    this.#host.changed();
-  }
-
-  #probe(): void {
-    const { readinessProbe, livenessProbe } = this.#container();
-    if (readinessProbe) this.#addProber('readiness', readinessProbe);
-    if (livenessProbe) this.#addProber('liveness', livenessProbe);
-  }
-
-  #addProber(kind: ProbeKind, probe: core.Probe): void {
-    const { clock, events } = this.#host.node;
-    const title = `${kind[0]!.toUpperCase()}${kind.slice(1)}`;
-    const prober = new Prober({
-      kind,
-      probe,
-      startedAt: this.record.startedAt ?? clock.now(),
-      clock,
-      check: (timeoutMs) => check(probe, timeoutMs, this.#hookContext()),
-      onFailure: (output) => events.event(this.#host.pod(), 'Warning', 'Unhealthy', `${title} probe failed: ${output}`),
-      onVerdict: (success) => this.#verdict(kind, probe, success),
-    });
-    this.#probers.push(prober);
-  }
-
-  #verdict(kind: ProbeKind, probe: core.Probe, success: boolean): void {
-    const { record } = this;
-    if (kind === 'readiness') {
-      if (record.ready === success) return;
-      record.ready = success;
-      this.#host.changed();
-    } else if (!success) {
-      const grace = probe.terminationGracePeriodSeconds ?? this.#grace();
-      this.stop(grace, `Container ${this.#name} failed ${kind} probe, will be restarted`);
-    } else if (kind === 'startup' && !record.started) {
-      this.#stopProbers();
-      this.#nowStarted();
-    }
-  }
-
-  #stopProbers(): void {
-    for (const prober of this.#probers) prober.stop();
-    this.#probers = [];
-  }
-
-  #grace(): number {
-    return this.#host.pod().spec.terminationGracePeriodSeconds ?? 30;
-  }
-
   #stopSignal(): NodeJS.Signals {
     const wanted = this.#container().lifecycle?.stopSignal;
     return wanted && !wanted.startsWith('SIGRT') ? (wanted as NodeJS.Signals) : 'SIGTERM';
   }
 
-  #hookContext(): { podIP: string; container: core.Container; clock: NodeContext['clock']; run: RunCommand } {
-    const container = this.#container();
-    const runDir = this.#runDir(this.record.runs);
-    return {
-      podIP: this.#host.record.podIP ?? this.#host.node.nodeIP,
-      container,
-      clock: this.#host.node.clock,
-      run: (command, timeoutMs) => {
-        const launch = JSON.parse(readFileSync(join(runDir, 'launch.json'), 'utf8')) as Launch;
-        return runCommand(launch, command, timeoutMs);
-      },
-    };
+  #health(): RunHealth {
+    return new RunHealth(this.#host, this.#name, this.record, {
+      container: () => this.#container(),
+      runDir: this.#runDir(this.record.runs),
+      stop: (grace, message) => this.stop(grace, message),
+    });
   }
 
   #killBy(at: number): void {
@@ -351,7 +269,7 @@ export class ContainerRunner {
     const { clock, events } = this.#host.node;
     const hook = this.#container().lifecycle?.preStop;
     if (hook && grace > 0) {
-      const problem = await runHook(hook, grace * 1000, this.#hookContext());
+      const problem = await runHook(hook, grace * 1000, this.#health().context());
       if (problem !== undefined) events.event(this.#host.pod(), 'Warning', 'FailedPreStopHook', 'PreStopHook failed');
       if (this.#process !== process) return;
       const left = (this.#killTimer?.at ?? 0) - clock.now();

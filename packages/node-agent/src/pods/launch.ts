@@ -89,6 +89,7 @@ export function prepareLaunch(
         : Object.fromEntries(Object.entries(own).map(([key, value]) => [key, mapText(value, mappings)]))),
       ...(isNode || image.shim === false ? {} : proxyEnv(network)),
       ...network.env,
+      ...hostsEnv(pod.spec.hostAliases),
       ...tags(container, image, context),
       ...(image.shim === false ? {} : shimEnv(node.shim, own['NODE_OPTIONS'], mappings)),
     },
@@ -114,6 +115,13 @@ function baseEnv(pod: core.Pod): Record<string, string> {
 
 export function hostnameOf(pod: core.Pod): string {
   return pod.spec.hostname || (pod.metadata.name ?? '').slice(0, 63);
+}
+
+/** What /etc/hosts would say beyond the pod's own name. */
+function hostsEnv(aliases: readonly core.HostAlias[] | undefined): Record<string, string> {
+  if (!aliases?.length) return {};
+  const names = aliases.flatMap(({ ip, hostnames = [] }) => hostnames.map((name) => [name.toLowerCase(), ip]));
+  return { FLOTILLA_HOSTS: JSON.stringify(Object.fromEntries(names)) };
 }
 
 /** By these the processes of a pod are found again, whatever became of the agent. */

@@ -4,7 +4,7 @@ import type { core } from '@flotilla/api';
 import { getCondition } from '@flotilla/api';
 import { readLog } from '@flotilla/sandbox';
 import test from 'ava';
-import { startTestNode } from '../testing.js';
+import { startTestNode } from '../testing/node.js';
 
 const sh = (script: string): string[] => ['/bin/sh', '-c', script];
 const forever = 'trap "exit 0" TERM; while :; do sleep 0.05; done';

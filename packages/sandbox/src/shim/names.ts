@@ -47,10 +47,15 @@ export function patchNames(network: NonNullable<ShimSettings['network']>, dns: D
     const lookup = (hostname: string, options: unknown, callback?: unknown): void => {
       const done = (typeof options === 'function' ? options : callback) as Callback;
       const asks = lookupOptions(options);
-      const own = hostname === network.hostname;
+      const own = typeof hostname === 'string' ? network.hosts[hostname.toLowerCase()] : undefined;
       const names = dns && typeof hostname === 'string' && !isAddress(hostname) ? candidates(hostname, dns) : [];
       const viaHost = (): void => void Reflect.apply(original, dnsModule, [hostname, options, callback]);
-      if (typeof done !== 'function' || asks === undefined || (!own && names.length === 0) || isLocal(hostname)) {
+      if (
+        typeof done !== 'function' ||
+        asks === undefined ||
+        (own === undefined && names.length === 0) ||
+        isLocal(hostname)
+      ) {
         return viaHost();
       }
       const finish = (addresses: string[] | undefined): void => {
@@ -59,7 +64,7 @@ export function patchNames(network: NonNullable<ShimSettings['network']>, dns: D
         if (addresses || names[0] === hostname.toLowerCase().replace(/\.$/, '')) return done(notFound(hostname));
         viaHost();
       };
-      if (own) process.nextTick(finish, [network.podIP]);
+      if (own !== undefined) process.nextTick(finish, [own]);
       else ask(names, 0, finish);
     };
     return lookup as typeof original;

@@ -9,6 +9,8 @@ export interface ShimSettings {
     localIP: string;
     captureDir: string;
     hostname: string;
+    /** Addresses by name, beyond DNS (hostAliases). */
+    hosts: Record<string, string>;
   };
   /** Absent when names resolve as on the host. */
   dns?: { server: string; domain: string; searches: string[]; ndots: number };
@@ -19,7 +21,9 @@ export function readSettings(env: NodeJS.ProcessEnv): ShimSettings {
   const settings: ShimSettings = { mounts: [] };
   const { FLOTILLA_POD_IP: podIP, FLOTILLA_LOCAL_IP: localIP, FLOTILLA_CAPTURE_DIR: captureDir } = env;
   if (env['FLOTILLA_NETWORK'] === 'loopback' && podIP && localIP && captureDir) {
-    settings.network = { podIP, localIP, captureDir, hostname: env['FLOTILLA_HOSTNAME'] ?? '' };
+    const hostname = env['FLOTILLA_HOSTNAME'] ?? '';
+    const hosts = JSON.parse(env['FLOTILLA_HOSTS'] ?? '{}') as Record<string, string>;
+    settings.network = { podIP, localIP, captureDir, hostname, hosts: { ...hosts, [hostname]: podIP } };
     const server = env['FLOTILLA_DNS'];
     if (server) {
       settings.dns = {

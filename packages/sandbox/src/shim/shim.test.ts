@@ -267,6 +267,7 @@ test('names resolve through the node’s server', async (t) => {
     FLOTILLA_DNS: server.address,
     FLOTILLA_DNS_SEARCH: 'default.svc.cluster.local svc.cluster.local',
     FLOTILLA_DNS_NDOTS: '5',
+    FLOTILLA_HOSTS: JSON.stringify({ 'alias.example': '192.0.2.9' }),
   };
   const code = `
     import dns, { lookup } from 'node:dns'; import { lookup as promised, resolve4 } from 'node:dns/promises'; import { promisify } from 'node:util';
@@ -276,6 +277,7 @@ test('names resolve through the node’s server', async (t) => {
     out.promise = await promised('web.default.svc.cluster.local');
     out.promisified = await promisify(lookup)('web', { family: 4 });
     out.own = await promised(process.env.FLOTILLA_HOSTNAME);
+    out.alias = (await promised('Alias.example')).address;
     out.numeric = await promised('192.0.2.1');
     out.local = (await promised('localhost', { family: 4 })).address;
     out.resolved = await resolve4('web.default.svc.cluster.local');
@@ -290,6 +292,7 @@ test('names resolve through the node’s server', async (t) => {
     promise: { address: '127.254.0.10', family: 4 },
     promisified: { address: '127.254.0.10', family: 4 },
     own: { address: podIP, family: 4 },
+    alias: '192.0.2.9',
     numeric: { address: '192.0.2.1', family: 4 },
     local: '127.0.0.1',
     resolved: ['127.254.0.10'],
