@@ -23,7 +23,13 @@ export function readSettings(env: NodeJS.ProcessEnv): ShimSettings {
   if (env['FLOTILLA_NETWORK'] === 'loopback' && podIP && localIP && captureDir) {
     const hostname = env['FLOTILLA_HOSTNAME'] ?? '';
     const hosts = JSON.parse(env['FLOTILLA_HOSTS'] ?? '{}') as Record<string, string>;
-    settings.network = { podIP, localIP, captureDir, hostname, hosts: { ...hosts, [hostname]: podIP } };
+    settings.network = {
+      podIP,
+      localIP,
+      captureDir,
+      hostname,
+      hosts: hostname ? { ...hosts, [hostname]: podIP } : hosts,
+    };
     const server = env['FLOTILLA_DNS'];
     if (server) {
       settings.dns = {
