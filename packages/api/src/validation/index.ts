@@ -6,7 +6,6 @@ import type { FieldErrors, Rules } from './common.js';
 import { configMapRules, secretRules } from './config.js';
 import { endpointSliceRules, endpointsRules } from './endpoints.js';
 import { ingressClassRules, ingressRules } from './ingress.js';
-import { istioRules } from './istio/index.js';
 import { validateMetadata, validateMetadataUpdate } from './metadata.js';
 import { podRules } from './pods.js';
 import { serviceRules } from './services.js';
@@ -40,7 +39,6 @@ const rules: Record<string, Rules> = {
   'networking.k8s.io/Ingress': ingressRules,
   'networking.k8s.io/IngressClass': ingressClassRules,
   'storage.k8s.io/StorageClass': storageClassRules,
-  ...istioRules,
 };
 
 const noRules: Rules = {};

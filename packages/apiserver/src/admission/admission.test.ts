@@ -97,3 +97,21 @@ test('a node writes about itself and its pods only', async (t) => {
   t.is((await as('POST', pathOf('leases', 'kube-node-lease'), lease('n2'))).status, 403);
   t.is((await as('DELETE', '/api/v1/namespaces/default')).status, 403);
 });
+
+test('Istio refuses after the schema has, on create and on update', async (t) => {
+  const api = await TestApi.ready();
+  const service = (spec: object): object => ({ metadata: { name: 'vs' }, spec });
+  const route = { route: [{ destination: { host: 'reviews' } }] };
+  const post = (spec: object) => api.call('POST', pathOf('virtualservices'), { body: service(spec) });
+  const structural = await post({ hosts: 'x', http: [{}] });
+  t.is(structural.status, 422);
+  t.false(structural.text.includes('admission webhook'));
+  const denied = await post({ hosts: ['x'], http: [{}] });
+  t.is(denied.status, 400);
+  const why = 'configuration is invalid: HTTP route, redirect or direct_response is required';
+  t.is(at(denied.json, 'message'), `admission webhook "validation.istio.io" denied the request: ${why}`);
+  t.is(at(denied.json, 'reason'), undefined);
+  t.is((await post({ hosts: ['x'], http: [route] })).status, 201);
+  const patch = { spec: { http: [{}] } };
+  t.is((await api.call('PATCH', `${pathOf('virtualservices')}/vs`, { body: patch })).status, 400);
+});

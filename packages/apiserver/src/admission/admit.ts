@@ -1,5 +1,6 @@
 import type { Profile } from '@flotilla/host';
 import { defaultIngressClass, defaultStorageClass } from './default-class.js';
+import { istioValidation } from './istio-validation.js';
 import { namespaceLifecycle } from './namespace-lifecycle.js';
 import { nodeRestriction } from './node-restriction.js';
 import { priority } from './priority.js';
@@ -27,6 +28,7 @@ export function admissionSteps(config: AdmissionConfig): readonly AdmissionStep[
     defaultIngressClass,
     sidecarInjection(config.mesh),
     new ServiceAddresses(config),
+    istioValidation,
   ];
 }
 
@@ -37,10 +39,15 @@ export function mutate(steps: readonly AdmissionStep[], admission: Admission, cl
   }
 }
 
-/** Runs the validating halves. Throws the first refusal. */
-export function validate(steps: readonly AdmissionStep[], admission: Admission, cluster: ClusterView): void {
+/** Runs one of the refusing halves. Throws the first refusal. */
+export function check(
+  half: 'admit' | 'validate',
+  steps: readonly AdmissionStep[],
+  admission: Admission,
+  cluster: ClusterView,
+): void {
   for (const step of steps) {
-    const refusal = step.validate?.(admission, cluster);
+    const refusal = step[half]?.(admission, cluster);
     if (refusal) throw refusal;
   }
 }

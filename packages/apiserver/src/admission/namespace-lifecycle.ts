@@ -26,4 +26,4 @@ function refusal(admission: Admission, cluster: ClusterView): StatusError | unde
 }
 
 /** Nothing is created in a namespace that is missing or on its way out; the system's own namespaces stay. */
-export const namespaceLifecycle: AdmissionStep = { name: 'NamespaceLifecycle', validate: refusal };
+export const namespaceLifecycle: AdmissionStep = { name: 'NamespaceLifecycle', admit: refusal };

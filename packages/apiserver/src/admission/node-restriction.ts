@@ -33,7 +33,7 @@ function podRefusal(admission: Admission, node: string): StatusError | undefined
 /** Upstream's NodeRestriction: a node's identity may write about itself and its own pods only. */
 export const nodeRestriction: AdmissionStep = {
   name: 'NodeRestriction',
-  validate(admission) {
+  admit(admission) {
     const { user, info, name, object } = admission;
     if (!user.groups.includes('system:nodes') || !user.name.startsWith('system:node:')) return undefined;
     const node = user.name.slice('system:node:'.length);

@@ -19,7 +19,7 @@ export const priority: AdmissionStep = {
       spec: { ...pod.spec, priority: value, preemptionPolicy: pod.spec.preemptionPolicy ?? 'PreemptLowerPriority' },
     };
   },
-  validate(admission) {
+  admit(admission) {
     if (!isNew(admission, pods)) return undefined;
     const { priorityClassName } = (admission.object as core.Pod).spec;
     if (!priorityClassName || Object.hasOwn(builtIn, priorityClassName)) return undefined;

@@ -25,12 +25,17 @@ export interface Admission {
   afterwards: (() => void)[];
 }
 
-/** One step of admission. Mutating steps run first, in order, then all validating ones. */
+/**
+ * One step of admission. As upstream: `mutate` of every step, in order; then `admit`, for what is refused whatever the
+ * object looks like; then the object itself is validated (422); then `validate`, which so sees valid objects only.
+ */
 export interface AdmissionStep {
   readonly name: string;
   /** The object as it should be. */
   mutate?(admission: Admission, cluster: ClusterView): KubeObject | undefined;
   /** Why the write may not be, or undefined. */
+  admit?(admission: Admission, cluster: ClusterView): StatusError | undefined;
+  /** Why this object may not be written, or undefined: where upstream's validating webhooks are. */
   validate?(admission: Admission, cluster: ClusterView): StatusError | undefined;
 }
 

@@ -7,7 +7,7 @@ import {
   type meta,
   type ResourceInfo,
 } from '@flotilla/api';
-import { validate } from '../admission/admit.js';
+import { check } from '../admission/admit.js';
 import type { Admission } from '../admission/step.js';
 import type { Call } from '../call.js';
 import { planDeletion } from '../lifecycle/delete.js';
@@ -90,7 +90,8 @@ export async function remove(call: Call, name: string, options: meta.DeleteOptio
       warnings: call.warnings,
       afterwards: [],
     };
-    validate(deps.steps, admission, deps.objects);
+    check('admit', deps.steps, admission, deps.objects);
+    check('validate', deps.steps, admission, deps.objects);
     checkPreconditions(info, before, options.preconditions);
     const plan = planDeletion(info, before, options, deps.clock.now());
     if (plan.action === 'wait') return { object: before, gone: false };

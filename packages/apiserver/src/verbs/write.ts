@@ -19,7 +19,7 @@ import {
   validateUpdate,
 } from '@flotilla/api';
 import { type Clock, nameSuffix, type Random } from '@flotilla/base';
-import { mutate, validate } from '../admission/admit.js';
+import { check as checkAdmission, mutate } from '../admission/admit.js';
 import type { Admission, AdmissionStep } from '../admission/step.js';
 import type { Call } from '../call.js';
 import { equalJson } from '../equal.js';
@@ -87,7 +87,7 @@ function canonical(info: ResourceInfo, object: KubeObject): KubeObject {
   return decodeJson<KubeObject>(info.schema, object as object as JsonObject).value;
 }
 
-/** default → mutate → default again (what was injected has defaults too) → admission → validation. */
+/** default → mutate → default again (what was injected has defaults too) → admit → validate → validating admission. */
 function admit(
   deps: WriteDeps,
   admission: Admission,
@@ -102,8 +102,9 @@ function admit(
   const finished = admission.operation === 'CREATE' ? initialStatus(info, admission.object) : admission.object;
   const object = canonical(info, finished);
   admission.object = object;
-  validate(deps.steps, admission, deps.objects);
+  checkAdmission('admit', deps.steps, admission, deps.objects);
   refuse(info, object.metadata.name ?? '', check(object));
+  checkAdmission('validate', deps.steps, admission, deps.objects);
   return object;
 }
 

@@ -1,9 +1,7 @@
-import { fieldErrors } from '../../errors.js';
 import type { KubeObject } from '../../resources.js';
 import { structuralErrors } from '../../schema/structural.js';
 import type { MessageSchema } from '../../schema/types.js';
-import { failure, type StatusError } from '../../status.js';
-import type { FieldErrors, Rules } from '../common.js';
+import { StatusError } from '../../status.js';
 import { destinationRuleComplaints } from './destination-rule.js';
 import { gatewayComplaints } from './gateway.js';
 import type { Complaints } from './primitives.js';
@@ -27,8 +25,9 @@ function multiError(complaints: Complaints): string {
 }
 
 /**
- * What the API server answers when Istio's validating webhook refuses an object, word for word; undefined if it does
- * not, or if the object does not fit its schema, which is for `validateCreate` to say.
+ * What the API server answers when Istio's validating webhook refuses an object, word for word: 400 without a reason,
+ * since the webhook gives none (kubectl prints `Error from server: …`). Undefined if it does not refuse, or if the
+ * object does not fit its schema, which is for `validateCreate` to say.
  */
 export function istioDenial(
   info: { readonly group: string; readonly kind: string; readonly schema: MessageSchema },
@@ -39,17 +38,12 @@ export function istioDenial(
   const complaints = webhooks[info.kind]!.complaints(object);
   if (complaints.length === 0) return undefined;
   const why = `configuration is invalid: ${multiError(complaints)}`;
-  return failure('BadRequest', `admission webhook "validation.istio.io" denied the request: ${why}`);
+  return new StatusError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: `admission webhook "validation.istio.io" denied the request: ${why}`,
+    code: 400,
+  });
 }
-
-/** The same complaints as errors of the spec, for callers that have no admission. */
-function asErrors(check: (object: KubeObject) => Complaints): (object: KubeObject) => FieldErrors {
-  return (object) => check(object).map((complaint) => fieldErrors.forbidden('spec', complaint));
-}
-
-export const istioRules: Record<string, Rules> = Object.fromEntries(
-  Object.entries(webhooks).map(([kind, { complaints }]) => [
-    `networking.istio.io/${kind}`,
-    { create: asErrors(complaints), status: () => [] },
-  ]),
-);
