@@ -177,12 +177,12 @@ test('HTTP/1.0, a missing host and an oversized head are refused as Envoy does',
 
 test('timeouts: 504 with UT, and a deadline for one try', async (t) => {
   const backend = await startBackend(t, addresses, 'slow', () => {});
-  const perTry = { retry_policy: { retry_on: '5xx', num_retries: 1, per_try_timeout: duration(30) } };
+  const perTry = { retry_policy: { retry_on: '5xx', num_retries: 1, per_try_timeout: duration(200) } };
   const mesh = await startMesh(t, addresses, {
     cluster: [edsCluster('slow')],
     endpoint: [assignment('slow', [backend.ip, backend.port])],
     listener: [gateway(8080, 'r')],
-    route: [routes('r', host(['*'], to('slow', { timeout: duration(60) }, { prefix: '/whole' }), to('slow', perTry)))],
+    route: [routes('r', host(['*'], to('slow', { timeout: duration(200) }, { prefix: '/whole' }), to('slow', perTry)))],
   });
   const whole = await call(mesh.ip, 8080, { path: '/whole' });
   t.deepEqual([whole.status, whole.body], [504, 'upstream request timeout']);

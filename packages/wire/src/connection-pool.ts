@@ -38,6 +38,8 @@ interface Connection {
   socket: Socket;
   host: Host;
   served: number;
+  /** Its host is gone: not to be used again. */
+  retired: boolean;
   idleSince: number;
 }
 
@@ -98,7 +100,7 @@ export class ConnectionPool {
   prune(keep: (host: Host) => boolean): void {
     for (const connection of this.#open) {
       if (keep(connection.host)) continue;
-      connection.served = Number.POSITIVE_INFINITY;
+      connection.retired = true;
       if (this.#removeIdle(connection)) connection.socket.destroy();
     }
   }
@@ -151,7 +153,7 @@ export class ConnectionPool {
     const { on, limits } = this.#options;
     try {
       const socket = await this.#options.dial(host, signal);
-      const connection: Connection = { socket, host, served: 0, idleSince: 0 };
+      const connection: Connection = { socket, host, served: 0, retired: false, idleSince: 0 };
       this.#open.add(connection);
       socket.on('error', () => {});
       socket.once('close', () => this.#gone(connection));
@@ -184,7 +186,15 @@ export class ConnectionPool {
     connection.served++;
     const { maxRequests, clock } = this.#options;
     const worn = maxRequests > 0 && connection.served >= maxRequests;
-    if (!reusable || worn || this.#closed || socket.destroyed || !socket.writable || socket.readableEnded) {
+    if (
+      !reusable ||
+      worn ||
+      connection.retired ||
+      this.#closed ||
+      socket.destroyed ||
+      !socket.writable ||
+      socket.readableEnded
+    ) {
       socket.destroy();
       return;
     }
