@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type core, isPodReady, pods } from '@flotilla/api';
 import { silentLogger } from '@flotilla/base';
@@ -25,6 +25,7 @@ import { checkPorts } from '../ports.js';
 import { type Progress, type ProgressOutput, progressOn } from '../progress.js';
 import { type Slot, takeSlot } from '../slot.js';
 import { askSupervisor, serveControl } from '../supervisor/control.js';
+import { rotateLog } from '../supervisor/log-file.js';
 import type { Service } from '../supervisor/service.js';
 import { hostAddress, serviceSpecs } from '../supervisor/specs.js';
 import { killStrays, Supervisor } from '../supervisor/supervisor.js';
@@ -193,7 +194,10 @@ export async function up(options: UpOptions, started = performance.now()): Promi
   const slot = await takeSlot(stored?.slot);
   const cluster = resolveCluster(options, stored, slot.slot);
   await checkPorts(hostAddress, cluster.ports);
+  const found = progress.step('find nats-server');
   const nats = await findNatsServer(paths.cache);
+  found(`${nats.path} ${nats.version.join('.')}${nats.origin === 'fetched' ? ', fetched' : ''}`);
+  const prepared = progress.step('certificates, configurations');
   const pki = await ensurePki(paths.pki, {
     dns: [
       'localhost',
@@ -205,8 +209,14 @@ export async function up(options: UpOptions, started = performance.now()): Promi
     ips: [hostAddress, `127.${192 + slot.slot}.0.1`],
   });
   writeAtomically(paths.clusterFile, `${JSON.stringify(cluster, null, 2)}\n`);
+  prepared();
+  const logFile = join(paths.logs, 'supervisor.log');
+  rotateLog(logFile);
   const logger = textLogger('supervisor', {
-    write: (line) => void (options.verbose ? process.stderr.write(line) : undefined),
+    write: (line) => {
+      appendFileSync(logFile, line);
+      if (options.verbose) process.stderr.write(line);
+    },
   });
   const specs = serviceSpecs({ paths, cluster, nats, pki, logLevel: options.verbose ? 'debug' : 'info' });
   const supervisor = new Supervisor(paths.dir, specs, { clock: systemClock, logger });

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { backoffDelay, type Clock, deferred, type Timer } from '@flotilla/base';
 import { processTags, readStat } from '@flotilla/host';
+import { rotateLog } from './log-file.js';
 
 /** How to start one supervised process. */
 export interface ServiceSpec {
@@ -85,6 +86,7 @@ export class Service {
   start(): void {
     this.#timer?.cancel();
     if (this.#child) return;
+    rotateLog(this.#spec.logFile);
     const log = openSync(this.#spec.logFile, 'a');
     const ipc = this.#spec.ready === 'message';
     this.#startedAt = this.#clock.monotonic();
