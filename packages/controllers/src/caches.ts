@@ -21,8 +21,9 @@ import {
   services,
   type storage,
   storageClasses,
+  controllerOf,
 } from '@flotilla/api';
-import { controllerRef, namespaceOf } from './common/objects.js';
+import { namespaceOf } from './common/objects.js';
 
 /** A local copy of one kind, kept up to date by a watch. The objects are shared: never change them. */
 export interface Cache<T extends KubeObject> {
@@ -103,7 +104,7 @@ export function createCaches(open: <T extends KubeObject>(info: ResourceInfo<T>)
 
 function addIndexes(caches: Omit<Caches, 'all'>): void {
   const controller = (object: KubeObject): string[] => {
-    const ref = controllerRef(object);
+    const ref = controllerOf(object);
     return ref ? [ref.uid] : [];
   };
   caches.pods.addIndex(byController, controller);

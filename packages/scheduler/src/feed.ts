@@ -1,4 +1,4 @@
-import type { core } from '@flotilla/api';
+import { type core, isPodTerminal } from '@flotilla/api';
 import type { Caches } from './caches.js';
 import type { Cluster } from './model/cluster.js';
 import { type PodInfo, podInfo } from './model/pod-info.js';
@@ -8,9 +8,8 @@ import type { SchedulingQueue } from './queue.js';
 export const schedulerName = 'default-scheduler';
 
 const isOurs = (pod: core.Pod): boolean => (pod.spec.schedulerName ?? schedulerName) === schedulerName;
-const hasEnded = (pod: core.Pod): boolean => pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed';
 const isWaiting = (pod: core.Pod): boolean =>
-  isOurs(pod) && !pod.spec.nodeName && !hasEnded(pod) && pod.metadata.deletionTimestamp === undefined;
+  isOurs(pod) && !pod.spec.nodeName && !isPodTerminal(pod) && pod.metadata.deletionTimestamp === undefined;
 const isGated = (pod: core.Pod): boolean => (pod.spec.schedulingGates ?? []).length > 0;
 
 /** Keeps the cluster's picture and the queue in step with the caches. Returns the way to stop. */
@@ -48,7 +47,7 @@ function nodeMatters(now: core.Node, before: core.Node): boolean {
 
 function announce(queue: SchedulingQueue, now: core.Pod | undefined, before: core.Pod | undefined): void {
   const counted = (pod: core.Pod | undefined): boolean =>
-    Boolean(pod?.spec.nodeName) && pod !== undefined && !hasEnded(pod);
+    Boolean(pod?.spec.nodeName) && pod !== undefined && !isPodTerminal(pod);
   const relabelled = now && before && JSON.stringify(now.metadata.labels) !== JSON.stringify(before.metadata.labels);
   const leaving = now?.metadata.deletionTimestamp !== before?.metadata.deletionTimestamp;
   if (counted(before) && (!counted(now) || relabelled || leaving)) queue.happened('pod-removed');

@@ -1,4 +1,4 @@
-import { type core, isStatus, pods } from '@flotilla/api';
+import { type core, formatTime, isStatus, pods, setCondition } from '@flotilla/api';
 import { type Clock, describeError, type Logger, type Random } from '@flotilla/base';
 import type { EventRecorder } from '@flotilla/client';
 import type { Profile } from '@flotilla/host';
@@ -172,9 +172,8 @@ export class Scheduler {
     const current = caches.pods.get(pod.key) ?? pod.pod;
     const present = current.status.conditions?.find((c) => c.type === 'PodScheduled');
     if (present?.status === 'False' && present.reason === reason && present.message === message) return;
-    const since = present?.status === 'False' ? present.lastTransitionTime : undefined;
-    const lastTransitionTime = since ?? `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
-    const condition: core.PodCondition = { type: 'PodScheduled', status: 'False', reason, message, lastTransitionTime };
+    const refused: core.PodCondition = { type: 'PodScheduled', status: 'False', reason, message };
+    const [condition] = setCondition(present ? [present] : [], refused, formatTime(clock.now()));
     const { name = '', namespace, uid } = current.metadata;
     client
       .resource(pods)

@@ -1,5 +1,5 @@
-import type { KubeObject } from '@flotilla/api';
-import { controllerRef, isTerminating, uidOf } from './objects.js';
+import { type KubeObject, controllerOf } from '@flotilla/api';
+import { isTerminating, uidOf } from './objects.js';
 
 export interface Claims<T> {
   /** Controlled by the owner and selected by it. */
@@ -21,7 +21,7 @@ export function claim<T extends KubeObject>(
 ): Claims<T> {
   const claims: Claims<T> = { owned: [], adopt: [], release: [] };
   for (const object of objects) {
-    const ref = controllerRef(object);
+    const ref = controllerOf(object);
     const selected = selects(object.metadata.labels ?? {});
     if (ref) {
       if (ref.uid !== uidOf(owner)) continue;

@@ -1,7 +1,7 @@
-import type { KubeObject } from '@flotilla/api';
+import { type KubeObject, controllerRef } from '@flotilla/api';
 import type { ResourceClient } from '@flotilla/client';
 import type { Claims } from './claim.js';
-import { nameOf, namespaceOf, ownerRefTo, uidOf } from './objects.js';
+import { nameOf, namespaceOf, uidOf } from './objects.js';
 
 /**
  * Adopts and releases as `claims` says and gives back what the owner controls afterwards. An owner that is terminating in
@@ -10,11 +10,9 @@ import { nameOf, namespaceOf, ownerRefTo, uidOf } from './objects.js';
 export async function applyClaims<T extends KubeObject, O extends KubeObject>(
   claims: Claims<T>,
   owner: O,
-  apiVersion: string,
-  kind: string,
   clients: { objects: ResourceClient<T>; owners: ResourceClient<O> },
 ): Promise<T[]> {
-  const adopted = claims.adopt.length > 0 ? await adopt(claims.adopt, owner, apiVersion, kind, clients) : [];
+  const adopted = claims.adopt.length > 0 ? await adopt(claims.adopt, owner, clients) : [];
   await Promise.all(claims.release.map((object) => release(object, owner, clients.objects)));
   return [...claims.owned, ...adopted];
 }
@@ -22,8 +20,6 @@ export async function applyClaims<T extends KubeObject, O extends KubeObject>(
 async function adopt<T extends KubeObject, O extends KubeObject>(
   objects: readonly T[],
   owner: O,
-  apiVersion: string,
-  kind: string,
   clients: { objects: ResourceClient<T>; owners: ResourceClient<O> },
 ): Promise<T[]> {
   const fresh = await clients.owners.get(nameOf(owner), namespaceOf(owner));
@@ -36,7 +32,7 @@ async function adopt<T extends KubeObject, O extends KubeObject>(
           metadata: {
             uid: uidOf(object),
             resourceVersion: object.metadata.resourceVersion,
-            ownerReferences: [...(object.metadata.ownerReferences ?? []), ownerRefTo(owner, apiVersion, kind)],
+            ownerReferences: [...(object.metadata.ownerReferences ?? []), controllerRef(owner, clients.owners.info)],
           },
         },
       ),

@@ -1,10 +1,10 @@
-import { type apps, deployments, isStatus, keyOf, labelSelectorOf, replicaSets } from '@flotilla/api';
+import { type apps, deployments, isStatus, keyOf, labelSelectorOf, replicaSets, controllerOf } from '@flotilla/api';
 import { describeError, done, type Outcome, retryAfter } from '@flotilla/base';
 import { byController, byNamespace } from '../caches.js';
 import { deleteObject, refOf } from '../common/calls.js';
 import { claim } from '../common/claim.js';
 import { equivalent } from '../common/equivalent.js';
-import { controllerRef, nameOf, namespaceOf, uidOf } from '../common/objects.js';
+import { nameOf, namespaceOf, uidOf } from '../common/objects.js';
 import { applyClaims } from '../common/ownership.js';
 import type { ControllerContext, RunningController } from '../context.js';
 import { reconciler, running } from '../reconciler.js';
@@ -35,7 +35,7 @@ export function deploymentController(ctx: ControllerContext): RunningController 
     }
     const inNamespace = caches.replicaSets.byIndex(byNamespace, namespaceOf(deployment));
     const claims = claim(inNamespace, deployment, (labels) => selector.matches(labels));
-    const owned = await applyClaims(claims, deployment, 'apps/v1', 'Deployment', clients);
+    const owned = await applyClaims(claims, deployment, clients);
     const pods = owned.flatMap((rs) => caches.pods.byIndex(byController, uidOf(rs)));
     const plan = decideDeployment({ deployment, replicaSets: owned, pods }, ctx.clock.now());
     return apply(deployment, plan);
@@ -74,7 +74,7 @@ export function deploymentController(ctx: ControllerContext): RunningController 
   /** The name is taken: by our own earlier creation that the cache does not show yet, or by another template. */
   async function resolveCollision(deployment: apps.Deployment, wanted: apps.ReplicaSet): Promise<boolean> {
     const present = await clients.objects.get(nameOf(wanted), namespaceOf(wanted));
-    const ours = controllerRef(present)?.uid === uidOf(deployment);
+    const ours = controllerOf(present)?.uid === uidOf(deployment);
     if (ours && equivalent(present.spec.template, wanted.spec.template)) return false;
     const collisionCount = (deployment.status.collisionCount ?? 0) + 1;
     const hash = wanted.metadata.labels?.[templateHashLabel];
@@ -126,7 +126,7 @@ export function deploymentController(ctx: ControllerContext): RunningController 
 
   const enqueueOwner = (replicaSet: apps.ReplicaSet | undefined): void => {
     if (!replicaSet) return;
-    const ref = controllerRef(replicaSet);
+    const ref = controllerOf(replicaSet);
     if (ref) {
       if (ref.kind === 'Deployment') queue.add(`${namespaceOf(replicaSet)}/${ref.name}`);
       return;
@@ -141,12 +141,12 @@ export function deploymentController(ctx: ControllerContext): RunningController 
     caches.deployments.onChange((key) => queue.add(key)),
     caches.replicaSets.onChange((_key, now, before) => {
       enqueueOwner(now);
-      if (!now || controllerRef(before ?? now)?.uid !== controllerRef(now)?.uid) enqueueOwner(before);
+      if (!now || controllerOf(before ?? now)?.uid !== controllerOf(now)?.uid) enqueueOwner(before);
     }),
     // Recreate waits for the last old pod to go.
     caches.pods.onChange((_key, now, before) => {
       if (now || !before) return;
-      const owner = controllerRef(before);
+      const owner = controllerOf(before);
       const replicaSet = owner?.kind === 'ReplicaSet' && caches.replicaSets.get(`${namespaceOf(before)}/${owner.name}`);
       if (replicaSet) enqueueOwner(replicaSet);
     }),

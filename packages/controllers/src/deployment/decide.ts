@@ -1,6 +1,6 @@
-import type { apps, core } from '@flotilla/api';
+import { type apps, type core, controllerOf, isPodTerminal } from '@flotilla/api';
 import { equivalent } from '../common/equivalent.js';
-import { controllerRef, isTerminating, nameOf, timeOf, uidOf } from '../common/objects.js';
+import { isTerminating, nameOf, timeOf, uidOf } from '../common/objects.js';
 import {
   findNewReplicaSet,
   maxRevision,
@@ -112,8 +112,8 @@ function planRecreate(state: DeploymentState, draft: Draft, old: apps.ReplicaSet
 function oldPodsRun(state: DeploymentState, current: apps.ReplicaSet | undefined, old: apps.ReplicaSet[]): boolean {
   if (old.some((rs) => rs.status.replicas > 0)) return true;
   return state.pods.some((pod) => {
-    if (current && controllerRef(pod)?.uid === uidOf(current)) return false;
-    return pod.status.phase !== 'Failed' && pod.status.phase !== 'Succeeded';
+    if (current && controllerOf(pod)?.uid === uidOf(current)) return false;
+    return !isPodTerminal(pod);
   });
 }
 
@@ -257,7 +257,9 @@ function deadlineCheck(deployment: apps.Deployment, status: apps.DeploymentStatu
   const deadline = progressDeadlineMs(deployment);
   const condition = findCondition(status.conditions, 'Progressing');
   if (deadline === undefined || !condition || deployment.spec.paused) return undefined;
-  if (isComplete(deployment, status) || condition.reason === 'ProgressDeadlineExceeded') return undefined;
+  // A roll-out that has succeeded, or has timed out, is not judged again.
+  const judged = condition.reason === 'ProgressDeadlineExceeded' || condition.reason === 'NewReplicaSetAvailable';
+  if (judged || isComplete(deployment, status)) return undefined;
   // Times on the wire have whole seconds; a second more makes sure that the deadline has passed by then.
   return Math.max(1000, timeOf(condition.lastUpdateTime) + deadline - now + 1000);
 }

@@ -1,7 +1,7 @@
-import type { apps, core } from '@flotilla/api';
+import { type apps, type core, controllerRef, deployments } from '@flotilla/api';
 import { safeEncode } from '@flotilla/base';
 import { canonicalJson, equivalent, fnv1a } from '../common/equivalent.js';
-import { byCreation, nameOf, namespaceOf, ownerRefTo } from '../common/objects.js';
+import { byCreation, nameOf, namespaceOf } from '../common/objects.js';
 import { desiredReplicas, maxSurge } from './strategy.js';
 
 export const revisionAnnotation = 'deployment.kubernetes.io/revision';
@@ -83,7 +83,7 @@ export function newReplicaSet(deployment: apps.Deployment, revision: number, rep
         [revisionAnnotation]: String(revision),
         ...replicasAnnotations(deployment),
       },
-      ownerReferences: [ownerRefTo(deployment, 'apps/v1', 'Deployment')],
+      ownerReferences: [controllerRef(deployment, deployments)],
     },
     spec: {
       replicas,

@@ -1,5 +1,5 @@
-import type { apps, core } from '@flotilla/api';
-import { nameOf, timeOf, timestamp } from '../common/objects.js';
+import { type apps, type core, formatTime } from '@flotilla/api';
+import { nameOf, timeOf } from '../common/objects.js';
 import { desiredReplicas, maxUnavailable } from './strategy.js';
 
 type Condition = apps.DeploymentCondition;
@@ -22,7 +22,7 @@ export function newCondition(
   message: string,
   now: number,
 ): Condition {
-  const time = timestamp(now);
+  const time = formatTime(now);
   return { type, status, lastUpdateTime: time, lastTransitionTime: time, reason, message };
 }
 

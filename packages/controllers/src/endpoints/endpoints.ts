@@ -1,7 +1,6 @@
-import type { core, discovery } from '@flotilla/api';
+import { type core, type discovery, isPodReady } from '@flotilla/api';
 import { canonicalJson, equivalent } from '../common/equivalent.js';
 import { nameOf, namespaceOf } from '../common/objects.js';
-import { isReady } from '../replicaset/ranking.js';
 import { addressOf, hasEndpoint, hostnameOf, isHeadless, podPorts, targetRefOf } from './pods.js';
 import { headlessLabel } from './slices.js';
 
@@ -53,7 +52,7 @@ function subsetsOf(service: core.Service, pods: readonly core.Pod[]): core.Endpo
     const key = canonicalJson(ports);
     let group = groups.get(key);
     if (!group) groups.set(key, (group = { ports, ready: [], not: [] }));
-    (publishNotReady || isReady(pod) ? group.ready : group.not).push(addressEntry(pod, service));
+    (publishNotReady || isPodReady(pod) ? group.ready : group.not).push(addressEntry(pod, service));
   }
   return [...groups.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -1,6 +1,5 @@
-import type { core, discovery } from '@flotilla/api';
+import { type core, type discovery, isPodReady, isPodTerminal, isSidecar } from '@flotilla/api';
 import { isTerminating, nameOf, namespaceOf, uidOf } from '../common/objects.js';
-import { isReady } from '../replicaset/ranking.js';
 
 export const isHeadless = (service: core.Service): boolean => service.spec.clusterIP === 'None';
 
@@ -10,7 +9,7 @@ export const selectsPods = (service: core.Service): boolean =>
 
 /** Whether the pod can be an endpoint: it has an address and has not ended. */
 export function hasEndpoint(pod: core.Pod, includeTerminating: boolean): boolean {
-  if (pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') return false;
+  if (isPodTerminal(pod)) return false;
   if (!pod.status.podIP && !pod.status.podIPs?.length) return false;
   return includeTerminating || !isTerminating(pod);
 }
@@ -35,7 +34,7 @@ export function podPort(pod: core.Pod, port: core.ServicePort): number | undefin
   const target = port.targetPort ?? port.port;
   if (typeof target === 'number') return target === 0 ? port.port : target;
   if (target === '') return port.port;
-  const sidecars = (pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always');
+  const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar);
   const found = [...pod.spec.containers, ...sidecars]
     .flatMap((container) => container.ports ?? [])
     .find((p) => p.name === target && (p.protocol ?? 'TCP') === (port.protocol ?? 'TCP'));
@@ -60,7 +59,7 @@ export function podPorts(pod: core.Pod, service: core.Service): discovery.Endpoi
 
 /** The conditions of a pod's endpoint. A terminating pod may still serve, but takes no new traffic. */
 export function endpointConditions(pod: core.Pod, service: core.Service): discovery.EndpointConditions {
-  const serving = isReady(pod);
+  const serving = isPodReady(pod);
   const terminating = isTerminating(pod);
   const ready = service.spec.publishNotReadyAddresses === true || (serving && !terminating);
   return { ready, serving, terminating };

@@ -1,6 +1,6 @@
-import type { core, discovery } from '@flotilla/api';
+import { type core, type discovery, controllerRef, services } from '@flotilla/api';
 import { canonicalJson, equivalent } from '../common/equivalent.js';
-import { byCreation, nameOf, namespaceOf, ownerRefTo } from '../common/objects.js';
+import { byCreation, nameOf, namespaceOf } from '../common/objects.js';
 import { addressOf, endpointConditions, hasEndpoint, hostnameOf, isHeadless, podPorts, targetRefOf } from './pods.js';
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
@@ -169,7 +169,7 @@ function newSlice(service: core.Service, ports: discovery.EndpointPort[], endpoi
       generateName: `${nameOf(service)}-`,
       namespace: namespaceOf(service),
       labels: labelsOf(service),
-      ownerReferences: [ownerRefTo(service, 'v1', 'Service')],
+      ownerReferences: [controllerRef(service, services)],
     },
     addressType: 'IPv4',
     endpoints,

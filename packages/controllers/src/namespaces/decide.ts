@@ -1,5 +1,4 @@
-import type { core, KubeObject } from '@flotilla/api';
-import { timestamp } from '../common/objects.js';
+import { type core, type KubeObject, formatTime } from '@flotilla/api';
 
 export interface RemainingContent {
   /** `resource.group` with how many objects of it are left. */
@@ -50,7 +49,7 @@ export function namespaceConditions(
     const status = finding ? 'True' : 'False';
     const before = present.find((c) => c.type === type);
     const since = before?.status === status ? before.lastTransitionTime : undefined;
-    return { type, status, lastTransitionTime: since ?? timestamp(now), ...(finding ?? ok) };
+    return { type, status, lastTransitionTime: since ?? formatTime(now), ...(finding ?? ok) };
   });
   return [...present.filter((c) => !fine.some(([type]) => type === c.type)), ...updated];
 }

@@ -1,6 +1,5 @@
-import type { core } from '@flotilla/api';
+import { type core, formatTime } from '@flotilla/api';
 import { equivalent } from '../common/equivalent.js';
-import { timeOf, timestamp } from '../common/objects.js';
 
 export const unreachable = 'node.kubernetes.io/unreachable';
 export const notReady = 'node.kubernetes.io/not-ready';
@@ -54,7 +53,7 @@ export function decideNode(state: NodeState, now: number): NodePlan {
 }
 
 function unknownConditions(node: core.Node, present: core.NodeCondition[], now: number): core.NodeCondition[] {
-  const time = timestamp(now);
+  const time = formatTime(now);
   const known = present.map((condition): core.NodeCondition => {
     if (!reportedConditions.includes(condition.type) || condition.status === 'Unknown') return condition;
     return {
@@ -102,7 +101,7 @@ function taintsFor(
   const kept = present.filter((t) => !managed(t) || wanted.some((w) => w.key === t.key && w.effect === t.effect));
   const added = wanted
     .filter((w) => !present.some((t) => t.key === w.key && t.effect === w.effect))
-    .map((taint) => ({ ...taint, timeAdded: timestamp(now) }));
+    .map((taint) => ({ ...taint, timeAdded: formatTime(now) }));
   return { taints: [...kept, ...added], evictionDue: Boolean(evictBy) && !state.mayEvict && !already };
 }
 
@@ -111,17 +110,6 @@ export function notReadyConditions(pod: core.Pod, now: number): core.PodConditio
   const conditions = pod.status.conditions ?? [];
   if (!conditions.some((c) => c.type === 'Ready' && c.status !== 'False')) return undefined;
   return conditions.map((c) =>
-    c.type === 'Ready' ? { ...c, status: 'False', lastTransitionTime: timestamp(now) } : c,
+    c.type === 'Ready' ? { ...c, status: 'False', lastTransitionTime: formatTime(now) } : c,
   );
-}
-
-/** `addition` in the list of conditions; the transition time changes with the status only. */
-export function withPodCondition(
-  conditions: readonly core.PodCondition[],
-  addition: core.PodCondition,
-): core.PodCondition[] {
-  const present = conditions.find((c) => c.type === addition.type);
-  const kept = present?.status === addition.status && timeOf(present.lastTransitionTime) > 0;
-  const merged = kept ? { ...addition, lastTransitionTime: present.lastTransitionTime ?? '' } : addition;
-  return [...conditions.filter((c) => c.type !== addition.type), merged];
 }

@@ -1,12 +1,11 @@
-import { type core, keyOf, pods } from '@flotilla/api';
+import { type core, keyOf, pods, formatTime, setCondition } from '@flotilla/api';
 import { done, type Outcome, retryAfter } from '@flotilla/base';
 import { byNode } from '../caches.js';
 import { deleteObject, ignoring } from '../common/calls.js';
 import { equivalent } from '../common/equivalent.js';
-import { isTerminating, timestamp, uidOf } from '../common/objects.js';
+import { isTerminating, uidOf } from '../common/objects.js';
 import type { ControllerContext, RunningController } from '../context.js';
 import { reconciler, running } from '../reconciler.js';
-import { withPodCondition } from './decide.js';
 import type { NodeMonitor } from './monitor.js';
 import { nodeTiming } from './timing.js';
 import { evictionOf } from './tolerations.js';
@@ -44,8 +43,8 @@ export function taintEvictionController(ctx: ControllerContext, monitor: NodeMon
       const wait = startOf(key, pod) + eviction.ms - clock.monotonic();
       if (wait > 0) return retryAfter(wait);
     }
-    since.delete(key);
     await evict(key, pod, lost);
+    since.delete(key);
     return done;
   }
 
@@ -59,13 +58,13 @@ export function taintEvictionController(ctx: ControllerContext, monitor: NodeMon
 
   async function evict(key: string, pod: core.Pod, lost: boolean): Promise<void> {
     recorder.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
-    const conditions = withPodCondition(pod.status.conditions ?? [], {
+    const disrupted: core.PodCondition = {
       type: 'DisruptionTarget',
       status: 'True',
       reason: 'DeletionByTaintManager',
       message: 'Taint manager: deleting due to NoExecute taint',
-      lastTransitionTime: timestamp(clock.now()),
-    });
+    };
+    const conditions = setCondition(pod.status.conditions, disrupted, formatTime(clock.now()));
     await ignoring(['NotFound'], () => client.updateStatus({ ...pod, status: { ...pod.status, conditions } }));
     await deleteObject(client, pod, lost ? { gracePeriodSeconds: 0 } : {});
   }
@@ -74,6 +73,8 @@ export function taintEvictionController(ctx: ControllerContext, monitor: NodeMon
     for (const pod of caches.pods.byIndex(byNode, node)) queue.add(keyOf(pod));
   };
   const listeners = [
+    // Who is dead decides about pods that are terminating there, tainted or not.
+    monitor.onVerdict(enqueueNode),
     caches.nodes.onChange((key, now, before) => {
       if (!now || !equivalent(now.spec.taints, before?.spec.taints)) enqueueNode(key);
     }),

@@ -101,7 +101,11 @@ export function nodeLifecycleController(ctx: ControllerContext, monitor: NodeMon
       const node = now?.spec.nodeName;
       if (node && !isTerminating(now) && monitor.isDead(node)) queue.add(node);
     }),
-    watchLiveness(ctx, monitor, timing, (node) => queue.add(node)),
+    monitor.onVerdict((node) => {
+      logger.info(monitor.isDead(node) ? 'node is gone' : 'node is back', { node });
+      queue.add(node);
+    }),
+    watchLiveness(ctx, monitor, timing),
   ];
   logger.debug('monitoring nodes', { silenceMs: timing.silence, reconnectMs: timing.reconnect });
   return running(queue, listeners);
@@ -131,26 +135,17 @@ class EvictionRate {
   }
 }
 
-/** Feeds the monitor and calls `changed` with every node that died or came back. Returns the way to stop. */
-function watchLiveness(
-  ctx: ControllerContext,
-  monitor: NodeMonitor,
-  timing: NodeTiming,
-  changed: (node: string) => void,
-): () => void {
+/** Feeds the monitor. Returns the way to stop. */
+function watchLiveness(ctx: ControllerContext, monitor: NodeMonitor, timing: NodeTiming): () => void {
   const { clock, liveness } = ctx;
-  const logger = ctx.logger.with({ controller: 'nodelifecycle' });
   let stopped = false;
 
   async function ping(node: string, timeoutMs: number): Promise<void> {
     const result = await liveness.ping(node, timeoutMs).catch((error: unknown) => {
-      logger.debug('ping failed', { node, error: describeError(error) });
+      ctx.logger.debug('ping failed', { node, error: describeError(error) });
       return 'unknown' as const;
     });
-    if (!stopped && monitor.pinged(node, result, clock.monotonic())) {
-      logger.info('node is gone', { node, ping: result });
-      changed(node);
-    }
+    if (!stopped) monitor.pinged(node, result, clock.monotonic());
   }
   function tick(): void {
     if (stopped) return;
@@ -159,11 +154,7 @@ function watchLiveness(
       void ping(request.node, request.timeoutMs);
     }
   }
-  const stopHeartbeats = liveness.onHeartbeat((node) => {
-    if (!monitor.heartbeat(node, clock.monotonic())) return;
-    logger.info('node is back', { node });
-    changed(node);
-  });
+  const stopHeartbeats = liveness.onHeartbeat((node) => monitor.heartbeat(node, clock.monotonic()));
   const stopConnections = liveness.onConnection((node, event) => {
     if (event === 'connected') monitor.connected(node, clock.monotonic());
     else monitor.disconnected(node);

@@ -44,6 +44,7 @@ const commonCauseFactor = 3;
 export class NodeMonitor {
   readonly #timing: NodeTiming;
   readonly #watched = new Map<string, Watched>();
+  readonly #listeners = new Set<(node: string) => void>();
   #lastTick: number | undefined;
   /** The worst lateness of late, fading by a tenth each tick. */
   #lag = 0;
@@ -61,9 +62,14 @@ export class NodeMonitor {
     this.#watched.delete(node);
   }
 
-  /** True if the node was thought dead. */
-  heartbeat(node: string, now: number): boolean {
-    return this.#alive(node, now);
+  /** Calls back with every node that has died or come back. Returns the way to stop. */
+  onVerdict(listener: (node: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  heartbeat(node: string, now: number): void {
+    this.#alive(node, now);
   }
 
   /** The agent's connection is back: its heartbeats have a new chance, but it counts as alive only when one arrives. */
@@ -107,10 +113,10 @@ export class NodeMonitor {
     return suspects.map(([node]) => ({ node, timeoutMs }));
   }
 
-  /** The result of a ping that `tick` asked for. True if the node has just died. */
-  pinged(node: string, result: PingResult, now: number): boolean {
+  /** The result of a ping that `tick` asked for. */
+  pinged(node: string, result: PingResult, now: number): void {
     const watched = this.#watched.get(node);
-    if (!watched?.pinging) return false;
+    if (!watched?.pinging) return;
     watched.pinging = false;
     if (result === 'alive') this.#alive(node, now);
     // We are cut off ourselves: what was counted says nothing about the node.
@@ -119,17 +125,20 @@ export class NodeMonitor {
     else if (result === 'silent' && watched.disconnected !== undefined) watched.disconnected = undefined;
     else {
       watched.dead = true;
-      return true;
+      this.#tell(node);
     }
-    return false;
   }
 
-  #alive(node: string, now: number): boolean {
+  #alive(node: string, now: number): void {
     const watched = this.#watched.get(node);
-    if (!watched) return false;
+    if (!watched) return;
     const wasDead = watched.dead;
     Object.assign(watched, fresh(now), { heard: true, dead: false });
-    return wasDead;
+    if (wasDead) this.#tell(node);
+  }
+
+  #tell(node: string): void {
+    for (const listener of this.#listeners) listener(node);
   }
 
   #suspects(now: number, alive: Watched[], pressure: () => number | undefined): [string, Watched][] {

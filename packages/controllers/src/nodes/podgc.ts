@@ -1,11 +1,10 @@
-import { type core, keyOf, nodes, pods } from '@flotilla/api';
+import { type core, keyOf, nodes, pods, formatTime, setCondition, isPodTerminal } from '@flotilla/api';
 import { done, type Outcome, retryAfter } from '@flotilla/base';
 import { byNode } from '../caches.js';
 import { deleteObject, ignoring } from '../common/calls.js';
-import { byCreation, isTerminating, nameOf, timestamp } from '../common/objects.js';
+import { byCreation, isTerminating, nameOf } from '../common/objects.js';
 import type { ControllerContext, RunningController } from '../context.js';
 import { reconciler, running } from '../reconciler.js';
-import { withPodCondition } from './decide.js';
 import { nodeTiming } from './timing.js';
 
 /** --terminated-pod-gc-threshold. */
@@ -14,11 +13,9 @@ const terminatedThreshold = 12_500;
 const terminatedKey = 'terminated';
 const terminatedIntervalMs = 20_000;
 
-const hasEnded = (pod: core.Pod): boolean => pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed';
-
 /** The oldest ended pods beyond the threshold. */
 export function surplusEndedPods(all: readonly core.Pod[], threshold: number): core.Pod[] {
-  const ended = all.filter((pod) => hasEnded(pod) && !isTerminating(pod));
+  const ended = all.filter((pod) => isPodTerminal(pod) && !isTerminating(pod));
   if (ended.length <= threshold) return [];
   return ended.sort(byCreation).slice(0, ended.length - threshold);
 }
@@ -60,14 +57,14 @@ export function podGarbageController(ctx: ControllerContext): RunningController 
   }
 
   async function removeOrphan(pod: core.Pod): Promise<void> {
-    const conditions = withPodCondition(pod.status.conditions ?? [], {
+    const disrupted: core.PodCondition = {
       type: 'DisruptionTarget',
       status: 'True',
       reason: 'DeletionByPodGC',
       message: 'PodGC: node no longer exists',
-      lastTransitionTime: timestamp(clock.now()),
-    });
-    const phase = hasEnded(pod) ? pod.status.phase : 'Failed';
+    };
+    const conditions = setCondition(pod.status.conditions, disrupted, formatTime(clock.now()));
+    const phase = isPodTerminal(pod) ? pod.status.phase : 'Failed';
     const status: core.PodStatus = { ...pod.status, conditions, ...(phase ? { phase } : {}) };
     await ignoring(['NotFound'], () => client.updateStatus({ ...pod, status }));
     await deleteObject(client, pod, { gracePeriodSeconds: 0 });

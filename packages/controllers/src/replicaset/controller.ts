@@ -1,11 +1,22 @@
-import { type apps, type core, isStatus, keyOf, labelSelectorOf, pods, replicaSets } from '@flotilla/api';
+import {
+  type apps,
+  type core,
+  isStatus,
+  keyOf,
+  labelSelectorOf,
+  pods,
+  replicaSets,
+  controllerOf,
+  controllerRef,
+  isPodTerminal,
+} from '@flotilla/api';
 import { describeError, done, type Outcome, retryAfter } from '@flotilla/base';
 import { byController, byNamespace } from '../caches.js';
 import { slowStart } from '../common/batch.js';
 import { deleteObject } from '../common/calls.js';
 import { claim } from '../common/claim.js';
 import { Expectations } from '../common/expectations.js';
-import { controllerRef, isTerminating, nameOf, namespaceOf, ownerRefTo, uidOf } from '../common/objects.js';
+import { isTerminating, nameOf, namespaceOf, uidOf } from '../common/objects.js';
 import { applyClaims } from '../common/ownership.js';
 import type { ControllerContext, RunningController } from '../context.js';
 import { reconciler, running } from '../reconciler.js';
@@ -29,8 +40,8 @@ export function replicaSetController(ctx: ControllerContext): RunningController 
     const selector = labelSelectorOf(replicaSet.spec.selector);
     const inNamespace = caches.pods.byIndex(byNamespace, namespaceOf(replicaSet));
     const claims = claim(inNamespace, replicaSet, (labels) => selector.matches(labels));
-    claims.adopt = claims.adopt.filter((pod) => pod.status.phase !== 'Succeeded' && pod.status.phase !== 'Failed');
-    const owned = await applyClaims(claims, replicaSet, 'apps/v1', 'ReplicaSet', clients);
+    claims.adopt = claims.adopt.filter((pod) => !isPodTerminal(pod));
+    const owned = await applyClaims(claims, replicaSet, clients);
     const state: ReplicaSetState = { replicaSet, pods: owned, related: relatedPods(replicaSet), cacheIsFresh };
     const plan = decideReplicaSet(state, ctx.clock.now());
     const failure =
@@ -44,7 +55,7 @@ export function replicaSetController(ctx: ControllerContext): RunningController 
 
   /** The pods of all replica sets of the same deployment. */
   function relatedPods(replicaSet: apps.ReplicaSet): core.Pod[] {
-    const owner = controllerRef(replicaSet);
+    const owner = controllerOf(replicaSet);
     const siblings = owner ? caches.replicaSets.byIndex(byController, owner.uid) : [replicaSet];
     return siblings.flatMap((rs) => caches.pods.byIndex(byController, uidOf(rs)));
   }
@@ -91,7 +102,7 @@ export function replicaSetController(ctx: ControllerContext): RunningController 
   }
 
   const enqueueOwner = (pod: core.Pod): apps.ReplicaSet | undefined => {
-    const ref = controllerRef(pod);
+    const ref = controllerOf(pod);
     const owner = ref?.kind === 'ReplicaSet' ? caches.replicaSets.get(`${namespaceOf(pod)}/${ref.name}`) : undefined;
     if (!owner || uidOf(owner) !== ref?.uid) return undefined;
     queue.add(keyOf(owner));
@@ -104,22 +115,22 @@ export function replicaSetController(ctx: ControllerContext): RunningController 
   };
 
   function podChanged(now: core.Pod | undefined, before: core.Pod | undefined): void {
-    const key = (pod: core.Pod): string => `${namespaceOf(pod)}/${controllerRef(pod)?.name}`;
+    const key = (pod: core.Pod): string => `${namespaceOf(pod)}/${controllerOf(pod)?.name}`;
     if (before && (!now || uidOf(now) !== uidOf(before))) {
-      if (controllerRef(before)) expectations.deletionObserved(key(before), uidOf(before));
+      if (controllerOf(before)) expectations.deletionObserved(key(before), uidOf(before));
       enqueueOwner(before);
     }
     if (!now) return;
     const isNew = !before || uidOf(now) !== uidOf(before);
-    if (controllerRef(now)) {
+    if (controllerOf(now)) {
       if (isNew) expectations.creationObserved(key(now));
       // A graceful deletion ends the pod's membership at once, not when the last container has stopped.
       if (isTerminating(now)) expectations.deletionObserved(key(now), uidOf(now));
       enqueueOwner(now);
-    } else if (isNew || before?.metadata.labels !== now.metadata.labels || controllerRef(before)) {
+    } else if (isNew || before?.metadata.labels !== now.metadata.labels || controllerOf(before)) {
       enqueueAdopters(now);
     }
-    if (before && !isNew && controllerRef(before)?.uid !== controllerRef(now)?.uid) enqueueOwner(before);
+    if (before && !isNew && controllerOf(before)?.uid !== controllerOf(now)?.uid) enqueueOwner(before);
   }
 
   const listeners = [
@@ -154,7 +165,7 @@ function podOf(replicaSet: apps.ReplicaSet): core.Pod {
       labels: { ...template.metadata?.labels },
       ...(template.metadata?.annotations ? { annotations: { ...template.metadata.annotations } } : {}),
       ...(template.metadata?.finalizers ? { finalizers: [...template.metadata.finalizers] } : {}),
-      ownerReferences: [ownerRefTo(replicaSet, 'apps/v1', 'ReplicaSet')],
+      ownerReferences: [controllerRef(replicaSet, replicaSets)],
     },
     spec: template.spec ?? { containers: [] },
     status: {},

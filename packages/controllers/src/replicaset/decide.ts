@@ -1,7 +1,16 @@
-import type { apps, core } from '@flotilla/api';
+import {
+  type apps,
+  type core,
+  formatTime,
+  getCondition,
+  isPodActive,
+  isPodAvailable,
+  isPodReady,
+  isPodTerminal,
+} from '@flotilla/api';
 import { equivalent } from '../common/equivalent.js';
-import { isTerminating, timeOf, timestamp } from '../common/objects.js';
-import { isAvailable, isReady, podsToDelete, readyCondition } from './ranking.js';
+import { isTerminating, timeOf } from '../common/objects.js';
+import { podsToDelete } from './ranking.js';
 
 /** At most this many pods are created or deleted in one reconciliation, as upstream. */
 export const burstReplicas = 500;
@@ -21,13 +30,10 @@ export interface ReplicaSetPlan {
   remove: core.Pod[];
 }
 
-export const isActive = (pod: core.Pod): boolean =>
-  pod.status.phase !== 'Succeeded' && pod.status.phase !== 'Failed' && !isTerminating(pod);
-
 export function decideReplicaSet(state: ReplicaSetState, now: number): ReplicaSetPlan {
   const { replicaSet, pods } = state;
   if (!state.cacheIsFresh || isTerminating(replicaSet)) return { create: 0, remove: [] };
-  const active = pods.filter(isActive);
+  const active = pods.filter(isPodActive);
   const missing = (replicaSet.spec.replicas ?? 1) - active.length;
   if (missing >= 0) return { create: Math.min(missing, burstReplicas), remove: [] };
   const count = Math.min(-missing, burstReplicas);
@@ -53,15 +59,13 @@ export function decideReplicaSetStatus(
   now: number,
 ): ReplicaSetStatusPlan {
   const { replicaSet, pods } = state;
-  const active = pods.filter(isActive);
+  const active = pods.filter(isPodActive);
   const minReady = replicaSet.spec.minReadySeconds ?? 0;
   const templateLabels = Object.entries(replicaSet.spec.template.metadata?.labels ?? {});
   const labelled = active.filter((pod) => templateLabels.every(([k, v]) => pod.metadata.labels?.[k] === v));
-  const ready = active.filter(isReady);
-  const available = ready.filter((pod) => isAvailable(pod, minReady, now));
-  const terminating = pods.filter(
-    (pod) => isTerminating(pod) && pod.status.phase !== 'Succeeded' && pod.status.phase !== 'Failed',
-  );
+  const ready = active.filter(isPodReady);
+  const available = ready.filter((pod) => isPodAvailable(pod, minReady, now));
+  const terminating = pods.filter((pod) => isTerminating(pod) && !isPodTerminal(pod));
   const status: apps.ReplicaSetStatus = {
     replicas: active.length,
     fullyLabeledReplicas: labelled.length,
@@ -88,7 +92,7 @@ function failureConditions(
   const others = before.filter((c) => c.type !== 'ReplicaFailure');
   const present = before.find((c) => c.type === 'ReplicaFailure');
   if (failure && !present) {
-    return [...others, { type: 'ReplicaFailure', status: 'True', lastTransitionTime: timestamp(now), ...failure }];
+    return [...others, { type: 'ReplicaFailure', status: 'True', lastTransitionTime: formatTime(now), ...failure }];
   }
   if (failure || (present && active !== (replicaSet.spec.replicas ?? 1))) return before;
   return others;
@@ -97,7 +101,7 @@ function failureConditions(
 function nextAvailable(ready: readonly core.Pod[], minReady: number, now: number): number | undefined {
   if (minReady === 0) return undefined;
   const waits = ready
-    .map((pod) => timeOf(readyCondition(pod)?.lastTransitionTime) + minReady * 1000 - now)
+    .map((pod) => timeOf(getCondition(pod.status.conditions, 'Ready')?.lastTransitionTime) + minReady * 1000 - now)
     .filter((wait) => wait > 0);
   return waits.length === 0 ? undefined : Math.min(...waits);
 }

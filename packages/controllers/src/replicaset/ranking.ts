@@ -1,5 +1,5 @@
-import type { core } from '@flotilla/api';
-import { timeOf, timestamp } from '../common/objects.js';
+import { type core, formatTime, getCondition, isPodReady, isPodTerminal } from '@flotilla/api';
+import { timeOf } from '../common/objects.js';
 
 const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
 
@@ -11,20 +11,7 @@ export interface RankedPod {
 
 const phaseRank: Record<string, number> = { Pending: 0, Unknown: 1, Running: 2 };
 
-export function readyCondition(pod: core.Pod): core.PodCondition | undefined {
-  return pod.status.conditions?.find((c) => c.type === 'Ready');
-}
-
-export const isReady = (pod: core.Pod): boolean => readyCondition(pod)?.status === 'True';
-
-/** Ready for at least `minReadySeconds`. */
-export function isAvailable(pod: core.Pod, minReadySeconds: number, now: number): boolean {
-  const ready = readyCondition(pod);
-  if (ready?.status !== 'True') return false;
-  if (minReadySeconds === 0) return true;
-  const since = timeOf(ready.lastTransitionTime);
-  return since !== 0 && since + minReadySeconds * 1000 <= now;
-}
+const readyCondition = (pod: core.Pod): core.PodCondition | undefined => getCondition(pod.status.conditions, 'Ready');
 
 function deletionCost(pod: core.Pod): number {
   const text = pod.metadata.annotations?.[deletionCostAnnotation];
@@ -52,12 +39,12 @@ export function compareForDeletion(a: RankedPod, b: RankedPod, now: number): num
   if (assigned !== 0) return assigned;
   const phase = (phaseRank[p.status.phase ?? ''] ?? 1) - (phaseRank[q.status.phase ?? ''] ?? 1);
   if (phase !== 0) return phase;
-  const ready = Number(isReady(p)) - Number(isReady(q));
+  const ready = Number(isPodReady(p)) - Number(isPodReady(q));
   if (ready !== 0) return ready;
   const cost = deletionCost(p) - deletionCost(q);
   if (cost !== 0) return cost;
   if (a.sameNode !== b.sameNode) return b.sameNode - a.sameNode;
-  if (isReady(p)) {
+  if (isPodReady(p)) {
     const since = (pod: core.Pod): number => timeOf(readyCondition(pod)?.lastTransitionTime, now);
     const age = logAge(since(p), now) - logAge(since(q), now);
     if (age !== 0) return age;
@@ -66,7 +53,7 @@ export function compareForDeletion(a: RankedPod, b: RankedPod, now: number): num
   if (restarts !== 0) return restarts;
   const sidecars = mostRestarts(q.status.initContainerStatuses) - mostRestarts(p.status.initContainerStatuses);
   if (sidecars !== 0) return sidecars;
-  const created = (pod: core.Pod): number => timeOf(pod.metadata.creationTimestamp ?? timestamp(now));
+  const created = (pod: core.Pod): number => timeOf(pod.metadata.creationTimestamp ?? formatTime(now));
   const age = logAge(created(p), now) - logAge(created(q), now);
   if (age !== 0) return age;
   return (p.metadata.uid ?? '') < (q.metadata.uid ?? '') ? -1 : 1;
@@ -82,7 +69,7 @@ export function podsToDelete(
   if (count >= pods.length) return [...pods];
   const perNode = new Map<string, number>();
   for (const pod of related) {
-    if (!pod.spec.nodeName || pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') continue;
+    if (!pod.spec.nodeName || isPodTerminal(pod)) continue;
     perNode.set(pod.spec.nodeName, (perNode.get(pod.spec.nodeName) ?? 0) + 1);
   }
   return pods

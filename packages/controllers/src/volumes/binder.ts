@@ -1,9 +1,9 @@
-import { type core, keyOf, persistentVolumeClaims, persistentVolumes, type storage } from '@flotilla/api';
+import { type core, keyOf, persistentVolumeClaims, persistentVolumes, type storage, formatTime } from '@flotilla/api';
 import { describeError, done, KeyedMutex, type Outcome } from '@flotilla/base';
 import { byClaim } from '../caches.js';
 import { deleteObject, ignoring, refOf } from '../common/calls.js';
 import { equivalent } from '../common/equivalent.js';
-import { isTerminating, nameOf, timestamp, uidOf } from '../common/objects.js';
+import { isTerminating, nameOf, uidOf } from '../common/objects.js';
 import type { ControllerContext, RunningController } from '../context.js';
 import { reconciler, running } from '../reconciler.js';
 import { type ClaimAction, type ClaimEvent, decideClaim, localPathProvisioner } from './claims.js';
@@ -188,7 +188,7 @@ export function volumeController(ctx: ControllerContext): RunningController {
     if (volume.status.phase === phase && volume.status.message === message) return volume;
     const status: core.PersistentVolumeStatus = {
       phase,
-      lastPhaseTransitionTime: timestamp(ctx.clock.now()),
+      lastPhaseTransitionTime: formatTime(ctx.clock.now()),
       ...(message === undefined ? {} : { message }),
     };
     return clients.volumes.updateStatus({ ...volume, status });

@@ -1,4 +1,4 @@
-import { type core, type KubeObject, persistentVolumeClaims, persistentVolumes } from '@flotilla/api';
+import { type core, type KubeObject, persistentVolumeClaims, persistentVolumes, isPodTerminal } from '@flotilla/api';
 import { done, type Outcome } from '@flotilla/base';
 import type { ResourceClient } from '@flotilla/client';
 import { byClaim } from '../caches.js';
@@ -22,8 +22,7 @@ export function decideProtection(object: KubeObject, finalizer: string, inUse: b
 }
 
 /** A pod that has a node and has not ended uses its claims. */
-export const usesClaims = (pod: core.Pod): boolean =>
-  Boolean(pod.spec.nodeName) && pod.status.phase !== 'Succeeded' && pod.status.phase !== 'Failed';
+export const usesClaims = (pod: core.Pod): boolean => Boolean(pod.spec.nodeName) && !isPodTerminal(pod);
 
 /** A claim is not removed while a pod uses it. */
 export function claimProtectionController(ctx: ControllerContext): RunningController {

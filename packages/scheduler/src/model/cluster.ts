@@ -1,4 +1,4 @@
-import type { core, storage } from '@flotilla/api';
+import { type core, isPodTerminal, type storage } from '@flotilla/api';
 import { NodeInfo } from './node-info.js';
 import { type PodInfo, podInfo } from './pod-info.js';
 
@@ -12,8 +12,6 @@ export interface Surroundings {
   volumes(): readonly core.PersistentVolume[];
   storageClass(name: string): storage.StorageClass | undefined;
 }
-
-const hasEnded = (pod: core.Pod): boolean => pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed';
 
 /**
  * Which pod is where: what the API has confirmed and what the scheduler has just decided (assumed), so that the next
@@ -47,12 +45,12 @@ export class Cluster {
   /** What the API says of a pod; undefined: it is gone. A confirmed place replaces an assumed one. */
   setPod(key: string, pod: core.Pod | undefined): void {
     const place = this.#places.get(key);
-    if (pod?.spec.nodeName && !hasEnded(pod)) {
+    if (pod?.spec.nodeName && !isPodTerminal(pod)) {
       this.#put(podInfo(pod), pod.spec.nodeName, false);
       return;
     }
     // News of a pod that is not bound yet do not undo our own decision about it.
-    const unboundYet = pod && !pod.spec.nodeName && !hasEnded(pod);
+    const unboundYet = pod && !pod.spec.nodeName && !isPodTerminal(pod);
     if (place?.assumed && unboundYet && pod.metadata.uid === place.uid) return;
     this.#drop(key);
   }

@@ -1,4 +1,4 @@
-import { type core, keyOf, LabelSelector, labelSelectorOf, podRequests } from '@flotilla/api';
+import { controllerOf, type core, isSidecar, keyOf, LabelSelector, labelSelectorOf, podRequests } from '@flotilla/api';
 import { type Amounts, amountOf, assumedCpu, assumedMemory } from './resources.js';
 
 /** A pod affinity term, compiled. */
@@ -60,7 +60,7 @@ function compile(pod: core.Pod): PodInfo {
     requests,
     weight: assumedWeight(pod, requests),
     hostPorts: hostPortsOf(pod),
-    controller: pod.metadata.ownerReferences?.find((ref) => ref.controller === true)?.uid,
+    controller: controllerOf(pod)?.uid,
     affinity: {
       required: requiredTerms(pod, podAffinity?.requiredDuringSchedulingIgnoredDuringExecution),
       preferred: preferredTerms(pod, podAffinity?.preferredDuringSchedulingIgnoredDuringExecution),
@@ -72,7 +72,7 @@ function compile(pod: core.Pod): PodInfo {
 
 /** Containers without a request count with the assumption, each (GetNonzeroRequests). */
 function assumedWeight(pod: core.Pod, requests: Amounts): { cpu: number; memory: number } {
-  const sidecars = (pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always');
+  const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar);
   let cpu = requests.get('cpu') ?? 0;
   let memory = requests.get('memory') ?? 0;
   for (const container of [...pod.spec.containers, ...sidecars]) {
@@ -83,7 +83,7 @@ function assumedWeight(pod: core.Pod, requests: Amounts): { cpu: number; memory:
 }
 
 function hostPortsOf(pod: core.Pod): HostPort[] {
-  const sidecars = (pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always');
+  const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar);
   return [...pod.spec.containers, ...sidecars]
     .flatMap((container) => container.ports ?? [])
     .filter((port) => port.hostPort)
