@@ -185,8 +185,7 @@ export class ConfigState {
       this.#dns.delete(name);
       const cluster = this.clusters.get(name);
       this.clusters.delete(name);
-      cluster?.close();
-      cluster?.stats.scope.release();
+      cluster?.forget();
     }
   }
 

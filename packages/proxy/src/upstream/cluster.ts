@@ -227,15 +227,23 @@ export class UpstreamCluster {
     this.report(host, { local: error.reason === 'connection timeout' ? 'timeout' : 'connect failed' });
   }
 
-  /** Takes over the hosts of the cluster that this one replaces, so that counts and ejections live on. */
+  /** Takes over the hosts of the cluster that this one replaces, so that their counts live on. Ejections are forgiven. */
   adopt(previous: UpstreamCluster): void {
     this.#stats = previous.#stats;
-    if (this.#set.hosts.length === 0) this.#set = this.#newSet(this.spec.assignment, previous.#set.hosts);
+    const { hosts } = previous.#set;
+    for (const host of hosts) host.ejected = false;
+    if (this.#set.hosts.length === 0) this.#set = this.#newSet(this.spec.assignment, hosts);
   }
 
-  /** Closes what is idle; requests under way end in peace. */
+  /** Closes what is idle; requests under way end in peace. The statistics are kept for a successor. */
   close(): void {
     this.#tick?.cancel();
     for (const pool of Object.values(this.#pools)) pool.close();
+  }
+
+  /** The cluster is gone for good: so are its statistics. */
+  forget(): void {
+    this.close();
+    this.#stats?.scope.release();
   }
 }
