@@ -12,6 +12,7 @@ interface Selectable {
 interface KindRef {
   readonly group: string;
   readonly kind: string;
+  readonly custom?: boolean;
 }
 
 function referenceFields(prefix: string, ref: core.ObjectReference): Record<string, string | undefined> {
@@ -117,7 +118,8 @@ export function supportedFieldSelector(info: KindRef, selector: FieldSelector): 
     selector.requirements.map((requirement) => {
       const field = key === '/Pod' && requirement.field === 'spec.host' ? 'spec.nodeName' : requirement.field;
       if (known.has(field)) return { ...requirement, field };
-      if (own) throw badRequest(`field label not supported: ${field}`);
+      // Upstream's custom resources have a conversion of their own with the shorter words, too.
+      if (own || info.custom) throw badRequest(`field label not supported: ${field}`);
       throw badRequest(`"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
     }),
   );

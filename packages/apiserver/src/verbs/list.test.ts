@@ -96,7 +96,7 @@ test('selectors', async (t) => {
   t.deepEqual(await list({ fieldSelector: 'metadata.name=nosuch' }), []);
   const wrong = await api.call('GET', path, { query: { fieldSelector: 'data.x=1' } });
   t.is(wrong.status, 400);
-  t.is(at(wrong.json, 'message'), 'field label not supported: data.x');
+  t.is(at(wrong.json, 'message'), '"data.x" is not a known field selector: only "metadata.name", "metadata.namespace"');
 });
 
 test('pods are selected by their node', async (t) => {
