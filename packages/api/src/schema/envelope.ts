@@ -105,8 +105,9 @@ export function encodeProtobufObject(
 }
 
 /**
- * One frame of a watch in `application/vnd.kubernetes.protobuf;stream=watch`: four bytes of length, big endian, then an
- * enveloped WatchEvent whose object is an enveloped body of its own.
+ * One frame of a watch in `application/vnd.kubernetes.protobuf;stream=watch`: four bytes of length, big endian, then
+ * a bare `WatchEvent { type[1], object[2] RawExtension { raw[1] } }`. Only the object in it is enveloped: upstream writes
+ * the event with its raw serializer, the object with the ordinary one.
  */
 export function encodeWatchFrame(type: string, object: Uint8Array): Uint8Array {
   const writer = new ProtobufWriter();
@@ -117,7 +118,7 @@ export function encodeWatchFrame(type: string, object: Uint8Array): Uint8Array {
   writer.tag(2, BYTES);
   writer.string(type);
   writer.tag(1, BYTES);
-  const event = encodeUnknown({ apiVersion: 'v1', kind: 'WatchEvent', raw: writer.finish() });
+  const event = writer.finish();
   const frame = Buffer.allocUnsafe(4 + event.length);
   frame.writeUInt32BE(event.length);
   frame.set(event, 4);

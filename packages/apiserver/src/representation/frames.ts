@@ -1,6 +1,6 @@
-import { apiVersionOf, encodeUnknown, type KubeObject, type ResourceInfo } from '@flotilla/api';
+import { apiVersionOf, encodeUnknown, encodeWatchFrame, type KubeObject, type ResourceInfo } from '@flotilla/api';
 import type { Representation } from '../negotiate.js';
-import { concat, fieldHead } from '../wire.js';
+import { concat } from '../wire.js';
 import { jsonBytes, protobufBytes } from './bytes.js';
 import { type IncludeObject, partial, tableOf } from './shape.js';
 
@@ -20,18 +20,6 @@ const openings: Readonly<Record<EventType, Uint8Array>> = {
 /** One line of a JSON watch. */
 export const jsonFrame = (type: EventType, object: object): Uint8Array =>
   concat([openings[type], jsonBytes(object), end]);
-
-/** A protobuf watch frame: four bytes of length, big endian, then `WatchEvent { type[1], object[2] { raw[1] } }`. */
-function protobufFrame(type: EventType, envelope: Uint8Array): Uint8Array {
-  const name = encoder.encode(type);
-  const rawHead = fieldHead(1, envelope.length);
-  const event = [fieldHead(1, name.length), name, fieldHead(2, rawHead.length + envelope.length), rawHead, envelope];
-  const body = concat(event);
-  const frame = new Uint8Array(4 + body.length);
-  new DataView(frame.buffer).setUint32(0, body.length);
-  frame.set(body, 4);
-  return frame;
-}
 
 /** Frames by object, media and type: an event is encoded once, whatever the number of watchers. */
 const shared = {
@@ -102,12 +90,12 @@ export class FrameEncoder {
 
   error(status: { apiVersion?: string; kind?: string }, protobufStatus: () => Uint8Array): Uint8Array {
     if (this.#wish.media !== 'protobuf') return jsonFrame('ERROR', status);
-    return protobufFrame('ERROR', encodeUnknown({ apiVersion: 'v1', kind: 'Status', raw: protobufStatus() }));
+    return encodeWatchFrame('ERROR', encodeUnknown({ apiVersion: 'v1', kind: 'Status', raw: protobufStatus() }));
   }
 
   #protobuf(type: EventType, object: KubeObject): Uint8Array {
     const raw = protobufBytes(this.#info, object);
-    return protobufFrame(type, encodeUnknown({ apiVersion: apiVersionOf(this.#info), kind: this.#info.kind, raw }));
+    return encodeWatchFrame(type, encodeUnknown({ apiVersion: apiVersionOf(this.#info), kind: this.#info.kind, raw }));
   }
 
   #table(objects: readonly KubeObject[]): object {
