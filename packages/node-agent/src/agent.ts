@@ -13,6 +13,7 @@ import {
   ServiceListeners,
   startDnsServer,
   StraySweeper,
+  type WantedListener,
   wantedListeners,
 } from '@flotilla/sandbox';
 import { ConfigCache } from './config-cache.js';
@@ -88,7 +89,13 @@ export async function startAgent(config: AgentConfig, logger: Logger): Promise<R
   const workers = new PodWorkers(node);
   configCache.onChange((namespace) => workers.configChanged(namespace));
   const lock = { address: networkAddress(config.network.serviceCIDR), port: dnsPort };
-  const listeners = new ServiceListeners({ clock, random, logger, lock });
+  const onRefused = ({ owner, address, port }: WantedListener, code: string): void => {
+    const [namespace = '', name = ''] = owner.replace(/:\d+$/, '').split('/');
+    const service = watch.find(namespace, name);
+    const why = code === 'EACCES' ? 'this needs privileges: choose a port of 1024 or more' : code;
+    if (service) events.event(service, 'Warning', 'CannotListen', `Cannot listen on ${address}:${port}: ${why}`);
+  };
+  const listeners = new ServiceListeners({ clock, random, logger, lock, onRefused });
   const relisten = onceATurn(() => {
     const { hostAddress, nodeIP } = config;
     const wanted = wantedListeners(watch.views(), { hostAddress, nodeIP });

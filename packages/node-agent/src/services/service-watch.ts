@@ -55,6 +55,11 @@ export class ServiceWatch implements ZoneData {
     return this.#services.list().map((service) => this.#view(service));
   }
 
+  /** The object itself, for events about it. */
+  find(namespace: string, name: string): core.Service | undefined {
+    return this.#services.get(`${namespace}/${name}`);
+  }
+
   service(namespace: string, name: string): ServiceView | undefined {
     const service = this.#services.get(`${namespace}/${name}`);
     return service && this.#view(service);

@@ -38,6 +38,15 @@ export class FakeApi implements Transport {
     return this.#write(key, { apiVersion: 'v1', kind, ...object }) as T;
   }
 
+  /** By `<plural>/<namespace>/<name>`. */
+  get<T extends KubeObject>(key: string): T | undefined {
+    return this.#objects.get(key) as T | undefined;
+  }
+
+  events(): core.Event[] {
+    return [...this.#objects].filter(([key]) => key.startsWith('events/')).map(([, object]) => object as core.Event);
+  }
+
   pod(name: string): core.Pod | undefined {
     return this.#objects.get(this.#key('pods', 'default', name)) as core.Pod | undefined;
   }
@@ -109,7 +118,7 @@ export class FakeApi implements Transport {
   #answer(request: ApiRequest): unknown {
     const { resource, namespace, name, sub } = route(request.path);
     const key = this.#key(resource.resource, namespace, name);
-    const body = request.body ? (JSON.parse(Buffer.from(request.body).toString()) as JsonObject) : {};
+    const body = request.body?.length ? (JSON.parse(Buffer.from(request.body).toString()) as JsonObject) : {};
     if (request.method === 'GET' && name === '') return this.#list(resource.resource, namespace, request.query ?? {});
     if (request.method === 'POST') return this.#create(resource.resource, namespace, body);
     const present = this.#objects.get(key);
