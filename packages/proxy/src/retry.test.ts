@@ -26,6 +26,32 @@ test('a host that refuses connections is passed over for another', async (t) => 
   t.true(attempts.includes('2'));
 });
 
+test('half of the hosts die under load: no request is lost, though their addresses are still announced', async (t) => {
+  const backends = await Promise.all(Array.from({ length: 6 }, (_, i) => startBackend(t, addresses, `b${i}`)));
+  const mesh = await startMesh(t, addresses, {
+    cluster: [edsCluster('x', { lb_policy: 'LEAST_REQUEST' })],
+    endpoint: [assignment('x', ...backends.map(({ ip, port }): [string, number] => [ip, port]))],
+    listener: [gateway(8080, 'r')],
+    route: [routes('r', host(['*'], to('x', { retry_policy: istio })))],
+  });
+  const statuses: number[] = [];
+  const worker = async (): Promise<void> => {
+    for (let i = 0; i < 60; i++) statuses.push((await call(mesh.ip, 8080)).status);
+  };
+  const load = Array.from({ length: 8 }, worker);
+  await systemWait(() => statuses.length > 100, 'some load');
+  for (const { server } of backends.slice(0, 3)) {
+    server.close();
+    server.closeAllConnections();
+  }
+  await Promise.all(load);
+  t.is(statuses.length, 480);
+  t.deepEqual(
+    statuses.filter((status) => status !== 200),
+    [],
+  );
+});
+
 test('when nobody answers, the client is told as Envoy tells it', async (t) => {
   const mesh = await startMesh(t, addresses, {
     cluster: [edsCluster('x')],

@@ -79,6 +79,19 @@ test('unhealthy hosts are left out; with none left there is none', (t) => {
   t.is(chosen.pick(), undefined);
 });
 
+test('a shunned host is left alone while there are others', (t) => {
+  const list = hosts({}, {});
+  list[0]!.shunned = true;
+  const chosen = set(list);
+  t.deepEqual(
+    count(() => chosen.pick(), 4),
+    { '10.0.0.2': 4 },
+  );
+  list[1]!.shunned = true;
+  chosen.rebuild();
+  t.is(Object.keys(count(() => chosen.pick(), 4)).length, 2);
+});
+
 test('below the panic threshold health is ignored', (t) => {
   const list = hosts({}, { health: 'unhealthy' }, { health: 'unhealthy' });
   t.is(Object.keys(count(() => set(list, 50).pick(), 1)).length, 1);

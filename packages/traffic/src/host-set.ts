@@ -19,7 +19,7 @@ interface Level {
 
 /**
  * Chooses among the hosts of a cluster: priority level by health, locality by weight, then the balancer. `rebuild` must
- * be called after a host was added, removed, ejected or changed its health or weight.
+ * be called after a host was added, removed, ejected or shunned, or changed its health or weight.
  */
 export class HostSet {
   readonly #options: HostSetOptions;
@@ -45,7 +45,7 @@ export class HostSet {
     const healthy = all.map((level) => level.filter(isHealthy));
     const { loads, panic } = priorityLoads(all, healthy, this.#options);
     this.#levels = all.map((level, p) => {
-      const usable = panic[p] ? level : healthy[p]!;
+      const usable = preferred(panic[p] ? level : healthy[p]!);
       return { load: loads[p]!, pick: this.#spread(level, usable) };
     });
   }
@@ -89,6 +89,12 @@ export class HostSet {
     });
     return () => pickWeighted(zones, this.#random)?.balancer.pick();
   }
+}
+
+/** Without the shunned ones, unless that leaves nobody. */
+function preferred(hosts: readonly Host[]): readonly Host[] {
+  const others = hosts.filter((host) => !host.shunned);
+  return others.length > 0 ? others : hosts;
 }
 
 function byLocality(hosts: readonly Host[]): Map<string, Host[]> {

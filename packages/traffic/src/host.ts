@@ -14,6 +14,8 @@ export interface Host {
   health: HostHealth;
   /** Set by outlier detection. */
   ejected: boolean;
+  /** Has just refused or dropped connections: left alone for a moment as long as others of its kind are there. */
+  shunned: boolean;
   /** Requests under way. */
   active: number;
   /** `filter_metadata` of the endpoint: namespace → fields. */
@@ -40,6 +42,7 @@ export function newHost(init: HostInit): Host {
     locality: init.locality ?? '',
     health: init.health ?? 'healthy',
     ejected: false,
+    shunned: false,
     active: 0,
     metadata: init.metadata ?? {},
   };

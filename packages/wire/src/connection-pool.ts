@@ -20,6 +20,8 @@ export type PoolEvent =
   | 'connect_fail'
   | 'connect_timeout'
   | 'close'
+  /** The upstream closed a connection that had been in use a moment ago: servers do so when they die or leave. */
+  | 'lost'
   | 'pending'
   | 'pending_done'
   | 'overflow'
@@ -215,13 +217,17 @@ export class ConnectionPool {
       this.#removeIdle(connection);
       socket.destroy();
     };
-    socket.once('end', drop).once('data', drop);
+    const dropped = (): void => {
+      this.#noteLoss(connection);
+      drop();
+    };
+    socket.once('end', dropped).once('data', dropped);
     socket.resume();
     const { idleTimeout, clock } = this.#options;
     const timer = idleTimeout > 0 ? clock.after(idleTimeout, drop) : undefined;
     this.#unwatch.set(connection, () => {
       timer?.cancel();
-      socket.off('end', drop).off('data', drop);
+      socket.off('end', dropped).off('data', dropped);
     });
   }
 
@@ -247,8 +253,14 @@ export class ConnectionPool {
     return true;
   }
 
+  /** An idle timeout is not that short. */
+  #noteLoss({ host, idleSince }: Connection): void {
+    const { clock, on } = this.#options;
+    if (clock.monotonic() - idleSince < 1000) on?.('lost', host);
+  }
+
   #gone(connection: Connection): void {
-    this.#removeIdle(connection);
+    if (this.#removeIdle(connection)) this.#noteLoss(connection);
     if (this.#forget(connection)) this.#waiting.shift()?.wake();
   }
 

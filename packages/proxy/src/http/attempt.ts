@@ -143,6 +143,7 @@ export class Attempt {
     if (reset.reason !== 'overflow') {
       cluster.stats.rqRxReset.inc();
       const timeout = reset.reason === 'connection timeout';
+      if (reset.requestSent) cluster.shun(host);
       cluster.report(host, { local: timeout ? 'timeout' : reset.requestSent ? 'reset' : 'connect failed' });
     }
     this.#end();

@@ -81,7 +81,7 @@ export class HttpStream implements RouterStream {
     const route = this.#ports.routes().find(this.request, random);
     if (!route) return this.reply(noRoute);
     this.#route = route;
-    this.info.routeName = route.name;
+    if (route.name) this.info.routeName = route.name;
     const { action } = route;
     if (action.kind === 'redirect') {
       const headers: [string, string][] = [['location', action.location(this.request)]];

@@ -29,7 +29,7 @@ export async function serveTunnel(upgrade: DownstreamUpgrade, connection: Connec
   info.downstreamRemoteAddress = prepared.remoteAddress;
   info.downstreamLocalAddress = `${connection.local.address}:${connection.local.port}`;
   const route = prepared.reject ? undefined : ports.routes().find(request, ports.random);
-  info.routeName = route?.name ?? '';
+  if (route?.name) info.routeName = route.name;
   telemetry.request(request, info, connection);
   const plan = choose(upgrade, route, info, ports);
   if ('details' in plan) {

@@ -33,6 +33,9 @@ export interface UpstreamPorts {
   network: NetworkView;
 }
 
+/** Milliseconds. */
+const shunTime = 1000;
+
 /** A cluster at work: its hosts, connections, limits and passive health checks. */
 export class UpstreamCluster {
   readonly spec: ClusterSpec;
@@ -43,6 +46,7 @@ export class UpstreamCluster {
   readonly #hostStats = new WeakMap<Host, HostStats>();
   /** ORIGINAL_DST: hosts made on the way, by key. */
   readonly #original = new Map<string, Host>();
+  readonly #shunned = new Map<Host, Timer>();
   #stats: ClusterStats | undefined;
   #set: HostSet;
   #tick: Timer | undefined;
@@ -163,6 +167,25 @@ export class UpstreamCluster {
     this.#set.rebuild();
   }
 
+  /**
+   * Prefers others for a second. Beyond Envoy: a host that refuses connections answers fastest of all, so that least
+   * request would send it more and more, until the control plane says that it is gone.
+   */
+  shun(host: Host): void {
+    if (this.spec.discovery === 'ORIGINAL_DST') return;
+    const { clock } = this.#ports;
+    this.#shunned.get(host)?.cancel();
+    const back = (): void => {
+      host.shunned = false;
+      this.#shunned.delete(host);
+      this.#set.rebuild();
+    };
+    this.#shunned.set(host, clock.after(shunTime, back));
+    if (host.shunned) return;
+    host.shunned = true;
+    this.#set.rebuild();
+  }
+
   #schedule(): void {
     const { clock } = this.#ports;
     this.#tick = clock.after(this.#outlier!.interval, () => {
@@ -184,8 +207,11 @@ export class UpstreamCluster {
       case 'close':
         this.disconnected(host);
         return;
+      case 'lost':
+        return this.shun(host);
       case 'connect_fail':
       case 'connect_timeout':
+        this.shun(host);
         (event === 'connect_fail' ? stats.cxConnectFail : stats.cxConnectTimeout).inc();
         stats.cxTotal.inc();
         hostStats.cxConnectFail++;
@@ -221,6 +247,7 @@ export class UpstreamCluster {
   }
 
   connectFailed(host: Host, error: DialError): void {
+    this.shun(host);
     this.stats.cxTotal.inc();
     (error.reason === 'connection timeout' ? this.stats.cxConnectTimeout : this.stats.cxConnectFail).inc();
     this.statsOf(host).cxConnectFail++;
@@ -231,13 +258,14 @@ export class UpstreamCluster {
   adopt(previous: UpstreamCluster): void {
     this.#stats = previous.#stats;
     const { hosts } = previous.#set;
-    for (const host of hosts) host.ejected = false;
+    for (const host of hosts) host.ejected = host.shunned = false;
     if (this.#set.hosts.length === 0) this.#set = this.#newSet(this.spec.assignment, hosts);
   }
 
   /** Closes what is idle; requests under way end in peace. The statistics are kept for a successor. */
   close(): void {
     this.#tick?.cancel();
+    for (const timer of this.#shunned.values()) timer.cancel();
     for (const pool of Object.values(this.#pools)) pool.close();
   }
 
