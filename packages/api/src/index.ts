@@ -1,4 +1,6 @@
 export type * as apps from './gen/apps-v1.js';
+export type * as authentication from './gen/authentication-v1.js';
+export type * as authorization from './gen/authorization-v1.js';
 export type * as autoscaling from './gen/autoscaling-v1.js';
 export type * as coordination from './gen/coordination-v1.js';
 export type * as core from './gen/core-v1.js';

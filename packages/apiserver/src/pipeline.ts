@@ -19,6 +19,7 @@ import { negotiate } from './negotiate.js';
 import type { Paths } from './paths/paths.js';
 import { mediaOf, respondList, respondObject, shapesOfRead, valueResponse } from './representation/respond.js';
 import { anonymous, type Request, type Response } from './request.js';
+import { reviewed } from './reviews.js';
 import { type ResourceTarget, route } from './route.js';
 import type { Objects } from './storage.js';
 import type { NodeStreams } from './subresources/log.js';
@@ -68,7 +69,7 @@ export class Pipeline {
       response =
         target.kind === 'path'
           ? await this.#deps.paths.respond(target, request)
-          : await this.#resource(target, request);
+          : ((await reviewed(target, user, request)) ?? (await this.#resource(target, request)));
     } catch (error) {
       response = await errorResponse(error, request, logger);
     }

@@ -1,8 +1,13 @@
 import { apiVersionOf, type ResourceInfo, resources } from '@flotilla/api';
+import { type ReviewKind, reviewKinds } from '../reviews.js';
 
 /** Discovery documents, aggregated and legacy, from the table of served kinds. */
 
-const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const storedVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+
+/** What is told about a kind, stored or only asked. */
+type Served = Pick<ResourceInfo, keyof ResourceInfo & keyof ReviewKind> &
+  Partial<Pick<ResourceInfo, 'shortNames' | 'categories' | 'subresources'>> & { readonly verbs?: readonly string[] };
 
 interface Subresource {
   name: string;
@@ -18,8 +23,8 @@ const otherKinds: Readonly<Record<string, Omit<Subresource, 'name'>>> = {
   eviction: { group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] },
 };
 
-function subresourcesOf(info: ResourceInfo): Subresource[] {
-  const names = new Set(info.subresources);
+function subresourcesOf(info: Served): Subresource[] {
+  const names = new Set(info.subresources ?? []);
   if (info.group === '' && info.resource === 'pods') names.add('eviction');
   return [...names].sort().map((name) => {
     const own = { group: info.group, version: info.version, kind: info.kind };
@@ -33,6 +38,8 @@ const groupOrder = [
   '',
   'apps',
   'events.k8s.io',
+  'authentication.k8s.io',
+  'authorization.k8s.io',
   'networking.k8s.io',
   'storage.k8s.io',
   'coordination.k8s.io',
@@ -47,10 +54,10 @@ function versionRank(version: string): number {
 export interface GroupVersions {
   group: string;
   /** Preferred first. */
-  versions: { version: string; resources: ResourceInfo[] }[];
+  versions: { version: string; resources: Served[] }[];
 }
 
-export function groupsOf(served: readonly ResourceInfo[] = resources): GroupVersions[] {
+export function groupsOf(served: readonly Served[] = [...resources, ...reviewKinds]): GroupVersions[] {
   const rank = (group: string): number => {
     const at = groupOrder.indexOf(group);
     return at < 0 ? groupOrder.length : at;
@@ -87,7 +94,12 @@ export function aggregatedDiscovery(core: boolean, version: 'v2' | 'v2beta1'): o
   };
 }
 
-function discovered(info: ResourceInfo): object {
+const aliases = ({ shortNames = [], categories = [] }: Served): object => ({
+  ...(shortNames.length > 0 ? { shortNames } : {}),
+  ...(categories.length > 0 ? { categories } : {}),
+});
+
+function discovered(info: Served): object {
   const subresources = subresourcesOf(info).map((sub) => ({
     subresource: sub.name,
     responseKind: { group: sub.group, version: sub.version, kind: sub.kind },
@@ -98,9 +110,8 @@ function discovered(info: ResourceInfo): object {
     responseKind: { group: info.group, version: info.version, kind: info.kind },
     scope: info.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: info.singular,
-    verbs,
-    ...(info.shortNames.length > 0 ? { shortNames: info.shortNames } : {}),
-    ...(info.categories.length > 0 ? { categories: info.categories } : {}),
+    verbs: info.verbs ?? storedVerbs,
+    ...aliases(info),
     ...(subresources.length > 0 ? { subresources } : {}),
   };
 }
@@ -141,9 +152,8 @@ export function apiResourceList(group: string, version: string): object | undefi
       singularName: info.singular,
       namespaced: info.namespaced,
       kind: info.kind,
-      verbs,
-      ...(info.shortNames.length > 0 ? { shortNames: info.shortNames } : {}),
-      ...(info.categories.length > 0 ? { categories: info.categories } : {}),
+      verbs: info.verbs ?? storedVerbs,
+      ...aliases(info),
     },
     ...subresourcesOf(info).map((sub) => ({
       name: `${info.resource}/${sub.name}`,

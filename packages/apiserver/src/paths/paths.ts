@@ -4,6 +4,7 @@ import type { Metrics } from '../metrics.js';
 import { negotiate, parseAccept } from '../negotiate.js';
 import { valueResponse } from '../representation/respond.js';
 import { jsonResponse, type Request, type Response, textResponse } from '../request.js';
+import { reviewKinds } from '../reviews.js';
 import type { PathTarget } from '../route.js';
 import { aggregatedDiscovery, apiGroupDocument, apiGroupList, apiResourceList, apiVersions } from './discovery.js';
 import { type HealthCheck, healthResponse } from './health.js';
@@ -138,8 +139,10 @@ function groupVersionPaths(): string[] {
 }
 
 function listedPaths(): string[] {
-  const versions = groupVersionPaths().map((p) => `/${p}`);
-  const groups = resources.filter((r) => r.group).map((r) => `/apis/${r.group}`);
+  const versions = [...groupVersionPaths(), ...reviewKinds.map((r) => `apis/${r.group}/${r.version}`)].map(
+    (p) => `/${p}`,
+  );
+  const groups = [...resources, ...reviewKinds].filter((r) => r.group).map((r) => `/apis/${r.group}`);
   const fixed = ['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v3', '/readyz', '/version'];
   return [...new Set([...fixed, ...versions, ...groups])].sort();
 }
