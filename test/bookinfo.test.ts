@@ -101,10 +101,10 @@ walk('Bookinfo: injected, routed, shifted, delayed, aborted; healed after a node
     const started = performance.now();
     await eventually('node-2 NotReady', async () => /node-2\s+NotReady/.test(await cluster.kubectl('get', 'nodes')));
     t.log(`node-2 NotReady after ${Math.round(performance.now() - started)} ms`);
-    await eventually('its pods replaced', () => podsReady(cluster), 30_000);
+    const gone = async (): Promise<boolean> =>
+      !(await cluster.kubectl('get', 'pods', '-o', 'jsonpath={.items[*].spec.nodeName}')).includes('node-2');
+    await eventually('its pods replaced', async () => (await gone()) && (await podsReady(cluster)), 30_000);
     await eventually('the page again', () => page(cluster));
-    const left = await cluster.kubectl('get', 'pods', '-o', 'jsonpath={.items[*].spec.nodeName}');
-    t.false(left.includes('node-2'));
 
     t.is((await cluster.flotilla('chaos', 'heal', 'node', 'node-2')).code, 0);
     await eventually('node-2 Ready', async () => /node-2\s+Ready/.test(await cluster.kubectl('get', 'nodes')));
