@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync, closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { type core, isPodReady, pods } from '@flotilla/api';
 import { silentLogger } from '@flotilla/base';
@@ -138,6 +139,27 @@ async function gatewayReady(kubeconfig: string, startedMs: number): Promise<void
   }
 }
 
+/** Resolves once HTTP comes back from the gateway's port on this machine: its pod is Ready, its way there may lag. */
+async function gatewayAnswers(port: number): Promise<void> {
+  const deadline = performance.now() + readyTimeoutMs;
+  const probe = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const attempt = request({ host: hostAddress, port, path: '/', timeout: 1_000, agent: false }, (response) => {
+        response.resume();
+        resolve(true);
+      });
+      attempt.on('error', () => resolve(false));
+      attempt.on('timeout', () => attempt.destroy());
+      attempt.end();
+    });
+  while (!(await probe())) {
+    if (performance.now() > deadline) {
+      throw new UserError(`the ingress gateway does not answer on port ${port}`, 'kubectl -n istio-system get pods');
+    }
+    await new Promise((next) => setTimeout(next, 10));
+  }
+}
+
 async function awaitCluster(
   supervisor: Supervisor,
   cluster: ClusterFile,
@@ -156,6 +178,7 @@ async function awaitCluster(
     const end = progress.step('ingress gateway');
     await Promise.all(named('master').map(whenReady));
     await gatewayReady(kubeconfig, startedMs);
+    await gatewayAnswers(cluster.ports.http);
     end();
   };
   await Promise.all([

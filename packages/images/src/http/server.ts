@@ -55,6 +55,8 @@ async function readBody(message: IncomingMessage): Promise<Buffer | undefined> {
   return Buffer.concat(chunks);
 }
 
+let stopping = false;
+
 async function answer(
   handler: (request: Request, response: ServerResponse) => Promise<Reply | undefined>,
   message: IncomingMessage,
@@ -73,6 +75,8 @@ async function answer(
   const reply = body ? await handler(request, response) : text('request body too large\n', 413);
   if (!reply) return; // the handler has answered by itself
   const payload = reply.body ?? '';
+  // A client that keeps its connection busy would keep a stopping server alive.
+  if (stopping) response.setHeader('connection', 'close');
   response.writeHead(reply.status ?? 200, { 'content-length': String(Buffer.byteLength(payload)), ...reply.headers });
   response.end(message.method === 'HEAD' ? undefined : payload);
 }
@@ -100,6 +104,7 @@ export function serve(
   });
   server.listen(port, options.host ?? '0.0.0.0', () => console.log(`serving on port ${port}`));
   process.on('SIGTERM', () => {
+    stopping = true;
     server.close(() => process.exit(0));
     server.closeIdleConnections();
   });
