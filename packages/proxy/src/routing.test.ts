@@ -165,6 +165,52 @@ test('a route change takes effect on open connections, and endpoints follow', as
   t.deepEqual([none.status, none.body], [503, 'no healthy upstream']);
 });
 
+test('responses of every shape: HEAD, 204, 304, an early answer, 100-continue, many headers', async (t) => {
+  const backend = await startBackend(t, addresses, 'x', (req, res) => {
+    if (req.url === '/204') res.writeHead(204).end();
+    else if (req.url === '/304') res.writeHead(304, { etag: '"e"' }).end();
+    else if (req.url === '/early') res.writeHead(413, { 'content-length': 2 }).end('no');
+    else res.setHeader('set-cookie', ['a=1', 'b=2']).end(`${req.headers.expect ?? 'none'} body`);
+  });
+  const mesh = await startMesh(t, addresses, {
+    cluster: [edsCluster('x')],
+    endpoint: [assignment('x', [backend.ip, backend.port])],
+    listener: [gateway(8080, 'r')],
+    route: [routes('r', host(['*'], to('x')))],
+  });
+  const head = await call(mesh.ip, 8080, { method: 'HEAD' });
+  t.deepEqual([head.status, head.body, head.headers['content-length']], [200, '', '9']);
+  t.is((await call(mesh.ip, 8080, { path: '/204' })).status, 204);
+  const unchanged = await call(mesh.ip, 8080, { path: '/304' });
+  t.deepEqual([unchanged.status, unchanged.headers.etag], [304, '"e"']);
+  const early = await call(mesh.ip, 8080, { path: '/early', method: 'POST', body: 'x'.repeat(200_000) }).catch(
+    () => undefined,
+  );
+  if (early) t.deepEqual([early.status, early.body], [413, 'no']);
+  const expecting = await call(mesh.ip, 8080, { method: 'POST', body: 'b', headers: { expect: '100-continue' } });
+  t.is(expecting.body, 'none body');
+  t.deepEqual(expecting.headers['set-cookie'], ['a=1', 'b=2']);
+  const many = Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`x-${i}`, '1']));
+  t.is((await call(mesh.ip, 8080, { headers: many })).status, 431);
+});
+
+test('a request that takes too long to arrive: 408', async (t) => {
+  const backend = await startBackend(t, addresses, 'x', (req) => req.resume());
+  const mesh = await startMesh(t, addresses, {
+    cluster: [edsCluster('x')],
+    endpoint: [assignment('x', [backend.ip, backend.port])],
+    listener: [gateway(8080, 'r', { request_timeout: duration(100) })],
+    route: [routes('r', host(['*'], to('x')))],
+  });
+  const { connect } = await import('node:net');
+  const socket = connect(8080, mesh.ip, () =>
+    socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n123'),
+  );
+  const text = await new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(String(chunk))));
+  t.regex(text, /^HTTP\/1\.1 408 /);
+  socket.destroy();
+});
+
 test('HTTP/1.0, a missing host and an oversized head are refused as Envoy does', async (t) => {
   const mesh = await startMesh(t, addresses, {
     listener: [

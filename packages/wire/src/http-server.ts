@@ -6,7 +6,6 @@ import { HeaderList } from '@flotilla/traffic';
 export interface HttpServerOptions<C> {
   /** Bytes of a request's head; above it the answer is 431. */
   maxHeaderBytes: number;
-  maxHeaders: number;
   /** Milliseconds without a request before an idle connection is closed; 0 is for ever. */
   idleTimeout: number;
   onRequest(request: DownstreamRequest, connection: C): void;
@@ -66,7 +65,8 @@ export class HttpServer<C> {
       keepAliveTimeout: options.idleTimeout,
       noDelay: true,
     });
-    this.#server.maxHeadersCount = options.maxHeaders;
+    // Node would drop what exceeds its count in silence; who cares about the number counts for himself.
+    this.#server.maxHeadersCount = 0;
     this.#server.requestTimeout = 0;
     this.#server.timeout = 0;
     this.#server.on('request', (req: IncomingMessage, res: ServerResponse) => this.#onRequest(req, res));

@@ -63,7 +63,6 @@ export class HttpManager {
     };
     this.#server = new HttpServer<Connection>({
       maxHeaderBytes: spec.maxHeaderBytes,
-      maxHeaders: spec.maxHeaders,
       idleTimeout: spec.idleTimeout,
       onRequest: (request, connection) => {
         connection.requests++;

@@ -35,6 +35,12 @@ export const requestTimeout: LocalReply = {
   flag: 'UT',
   details: 'response_timeout',
 };
+export const requestTooSlow: LocalReply = {
+  status: 408,
+  body: 'request timeout',
+  flag: undefined,
+  details: 'request_overall_timeout',
+};
 export const maxDuration: LocalReply = {
   status: 408,
   body: 'downstream duration timeout',

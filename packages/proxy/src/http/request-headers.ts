@@ -142,6 +142,7 @@ function stripHostPort(authority: string, { local }: Connection, spec: HttpSpec)
 }
 
 function check(head: DownstreamHead, request: RequestHeaders, spec: HttpSpec): Prepared['reject'] {
+  if (head.headers.flat.length > 2 * spec.maxHeaders) return { status: 431, details: 'http1.too_many_headers' };
   if (head.version === '1.0' && !spec.acceptHttp10) return { status: 426, details: 'low_version' };
   if (!request.authority && head.version !== '1.0') return { status: 400, details: 'missing_host_header' };
   if (!request.path.startsWith('/') && request.path !== '*') return { status: 404, details: 'missing_path_rejected' };

@@ -38,6 +38,8 @@ export interface RouterPorts {
   clock: Clock;
   random: Random;
   suppressEnvoyHeaders: boolean;
+  /** Milliseconds for the whole stream; 0 is none. */
+  maxDuration: number;
 }
 
 /** Fields that steer the router; not for the upstream. */
@@ -108,7 +110,7 @@ export class Router {
     // A body of unknown length is sent chunked; no body at all must be said where one is usual.
     if (body.ended && /^(?:POST|PUT|PATCH)$/.test(request.method)) request.set('content-length', '0');
     body.onEnd(() => this.#onRequestComplete(timeout));
-    if (this.#forward.maxDuration > 0) this.#after(this.#forward.maxDuration, () => this.#expire(maxDuration));
+    if (this.#ports.maxDuration > 0) this.#after(this.#ports.maxDuration, () => this.#expire(maxDuration));
     this.#try();
   }
 

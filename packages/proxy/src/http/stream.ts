@@ -18,7 +18,7 @@ import type { HttpPorts } from './manager.js';
 import type { Connection } from './connection.js';
 import { IdleWatch } from './idle-watch.js';
 import { sendMirrors } from './mirror.js';
-import { type LocalReply, noCluster, noRoute, streamIdle } from './outcome.js';
+import { type LocalReply, noCluster, noRoute, requestTooSlow, streamIdle } from './outcome.js';
 import { prepareRequest } from './request-headers.js';
 import { finishResponse, fromUpstream } from './response-headers.js';
 import { Router, type RouterStream } from './router.js';
@@ -45,6 +45,7 @@ export class HttpStream implements RouterStream {
   #choice: ClusterChoice | undefined;
   #router: Router | undefined;
   #faultTimer: Timer | undefined;
+  #requestTimer: Timer | undefined;
   #onResponseHeaders: ((headers: HeaderList) => void) | undefined;
   #responded = false;
   #over = false;
@@ -78,6 +79,7 @@ export class HttpStream implements RouterStream {
   #start(): void {
     const { spec, random } = this.#ports;
     this.#watchIdle(spec.streamIdleTimeout);
+    if (spec.requestTimeout > 0 && !this.body.ended) this.#limitRequest(spec.requestTimeout);
     const route = this.#ports.routes().find(this.request, random);
     if (!route) return this.reply(noRoute);
     this.#route = route;
@@ -156,6 +158,7 @@ export class HttpStream implements RouterStream {
       clock,
       random,
       suppressEnvoyHeaders: spec.suppressEnvoyHeaders,
+      maxDuration: action.maxDuration || spec.maxStreamDuration,
     });
     this.#router.start(route, choice);
     sendMirrors(action.mirrors, this.request, this.body, { clusters, clock, random });
@@ -226,6 +229,16 @@ export class HttpStream implements RouterStream {
     this.#downstream.reset();
   }
 
+  /** The whole request must be here by then. */
+  #limitRequest(ms: number): void {
+    this.#requestTimer = this.#ports.clock.after(ms, () => {
+      if (this.#responded) return;
+      this.#router?.abort();
+      this.reply(requestTooSlow);
+    });
+    this.body.onEnd(() => this.#requestTimer?.cancel());
+  }
+
   #watchIdle(ms: number): void {
     const { info, body } = this;
     this.#idle.start(
@@ -257,6 +270,7 @@ export class HttpStream implements RouterStream {
     if (this.#over) return;
     this.#over = true;
     this.#idle.stop();
+    this.#requestTimer?.cancel();
     if (this.#faultTimer) {
       this.#faultTimer.cancel();
       this.#ports.faults.active--;
