@@ -167,7 +167,8 @@ test('a route change takes effect on open connections, and endpoints follow', as
 
 test('responses of every shape: HEAD, 204, 304, an early answer, 100-continue, many headers', async (t) => {
   const backend = await startBackend(t, addresses, 'x', (req, res) => {
-    if (req.url === '/204') res.writeHead(204).end();
+    if (req.method === 'HEAD') res.writeHead(200, { 'content-length': 9 }).end();
+    else if (req.url === '/204') res.writeHead(204).end();
     else if (req.url === '/304') res.writeHead(304, { etag: '"e"' }).end();
     else if (req.url === '/early') res.writeHead(413, { 'content-length': 2 }).end('no');
     else res.setHeader('set-cookie', ['a=1', 'b=2']).end(`${req.headers.expect ?? 'none'} body`);
