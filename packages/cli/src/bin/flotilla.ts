@@ -2,6 +2,7 @@ import { NamedError } from '@flotilla/base';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { defaultPorts, type Ports, portFlags } from '../cluster.js';
 import { defaultName } from '../home.js';
+import { verbCommands } from '../verbs/commands.js';
 
 function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
@@ -118,6 +119,8 @@ const program = new Command('flotilla')
   )
   .addCommand(chaosCommand())
   .addCommand(imageCommand());
+
+for (const verb of verbCommands(nameOption)) program.addCommand(verb);
 
 program.parseAsync().catch((error: unknown) => {
   if (error instanceof NamedError) {
