@@ -238,8 +238,12 @@ export class ConnectionPool {
     const list = this.#idle.get(host.key);
     const connection = list?.at(-1);
     if (!connection) return undefined;
-    if (careful && this.#options.clock.monotonic() - connection.idleSince > 1000) return undefined;
     this.#removeIdle(connection);
+    if (careful && this.#options.clock.monotonic() - connection.idleSince > 1000) {
+      // The new connection takes its place: else every such request would leave one more behind.
+      connection.socket.destroy();
+      return undefined;
+    }
     return connection;
   }
 

@@ -36,7 +36,7 @@ export async function serveAdmin(
 ): Promise<Server> {
   const server = createServer({ keepAliveTimeout: 5000 }, (req, res) => void answer(req, res, handler));
   server.on('clientError', (_error, socket) => socket.destroy());
-  for (;;) {
+  for (let tries = 0; ; tries++) {
     try {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
@@ -48,7 +48,7 @@ export async function serveAdmin(
       });
       return server;
     } catch (error) {
-      logger.warn('cannot listen', { address: `${address}:${port}`, code: errorCode(error) });
+      if (tries === 0) logger.warn('cannot listen', { address: `${address}:${port}`, code: errorCode(error) });
       await sleep(clock, 200, signal);
     }
   }
