@@ -54,11 +54,12 @@ function upCommand(): Command {
     command.option(`${portFlags[port]} <port>`, `(${defaultPorts[port]})`, wholeNumber(1, 65535));
   }
   return command.action(async (flags: UpFlags) => {
-    const { up, upDetached } = await import('../commands/up.js');
     if (flags.detach) {
+      const { upDetached } = await import('../commands/detached.js');
       const args = process.argv.slice(process.argv.indexOf('up') + 1).filter((a) => a !== '-d' && a !== '--detach');
       return upDetached(args, flags.name);
     }
+    const { up } = await import('../commands/up.js');
     return up({ ...flags, ports: portsOf(flags) });
   });
 }

@@ -38,10 +38,10 @@ function withTag(name: string): string {
   return /:[^/]+$/.test(name) ? name : `${name}:latest`;
 }
 
-function readJson(path: string): Record<string, unknown> | undefined {
+function readJson<T extends object = Record<string, unknown>>(path: string): Partial<T> | undefined {
   if (!existsSync(path)) return undefined;
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    return JSON.parse(readFileSync(path, 'utf8')) as Partial<T>;
   } catch (error) {
     throw new UserError(`${path} is not JSON: ${describeError(error)}`, undefined, error);
   }
@@ -49,7 +49,7 @@ function readJson(path: string): Record<string, unknown> | undefined {
 
 /** How to start the program in `dir`: as the user says, as its image.json says, else what package.json calls main. */
 function configure(dir: string, options: AddImageOptions): Omit<RegisteredImage, 'names' | 'directory'> {
-  const file: ImageFile = readJson(join(dir, 'image.json')) ?? {};
+  const file = readJson<ImageFile>(join(dir, 'image.json')) ?? {};
   const env = Object.fromEntries(
     (options.env ?? []).map((pair) => pair.split(/=(.*)/s).slice(0, 2) as [string, string]),
   );
@@ -79,8 +79,8 @@ export function addImage(name: string, directory: string, options: AddImageOptio
 export function listImages(): void {
   const names = existsSync(registry()) ? readdirSync(registry()) : [];
   const rows = names.map((entry) => {
-    const image = readJson(join(registry(), entry, 'image.json')) as unknown as RegisteredImage | undefined;
-    return [decodeURIComponent(entry), image?.directory ?? '?', image?.entrypoint.join(' ') ?? '?'];
+    const image = readJson<RegisteredImage>(join(registry(), entry, 'image.json'));
+    return [decodeURIComponent(entry), image?.directory ?? '?', image?.entrypoint?.join(' ') ?? '?'];
   });
   console.log(columns([['IMAGE', 'DIRECTORY', 'ENTRYPOINT'], ...rows]));
 }

@@ -1,10 +1,5 @@
-import { spawn } from 'node:child_process';
-import { appendFileSync, closeSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { request } from 'node:http';
+import { appendFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type core, isPodReady, pods } from '@flotilla/api';
-import { silentLogger } from '@flotilla/base';
-import { Client, httpsTransport, loadKubeconfig } from '@flotilla/client';
 import { systemClock, textLogger } from '@flotilla/host';
 import {
   type ClusterFile,
@@ -23,13 +18,14 @@ import { components } from '../nats-config.js';
 import { findNatsServer } from '../nats-server.js';
 import { ensurePki, type Pki, readPem } from '../pki.js';
 import { checkPorts } from '../ports.js';
-import { type Progress, type ProgressOutput, progressOn } from '../progress.js';
+import { type Progress, progressOn } from '../progress.js';
 import { type Slot, takeSlot } from '../slot.js';
 import { askSupervisor, serveControl } from '../supervisor/control.js';
 import { rotateLog } from '../supervisor/log-file.js';
-import type { Service } from '../supervisor/service.js';
+import { awaitCluster } from '../supervisor/readiness.js';
 import { hostAddress, serviceSpecs } from '../supervisor/specs.js';
 import { killStrays, Supervisor } from '../supervisor/supervisor.js';
+import { type DetachedMessage, progressOutput } from './detached.js';
 
 export interface UpOptions {
   name: string;
@@ -40,9 +36,6 @@ export interface UpOptions {
   mergeKubeconfig: boolean;
   verbose?: boolean;
 }
-
-/** Longest wait for one process to become ready, before `up` gives up and says whose log to read. */
-const readyTimeoutMs = 30_000;
 
 /** What this cluster is: as it was when last up, with what the flags change. */
 function resolveCluster(options: UpOptions, stored: ClusterFile | undefined, slot: number): ClusterFile {
@@ -81,113 +74,6 @@ function kubeconfigEntry(name: string, port: number, pki: Pki): KubeconfigEntry 
     clientCert: readPem(pki.adminCert),
     clientKey: readPem(pki.adminKey),
   };
-}
-
-/** The last lines of a log, for an error that would otherwise send the user looking. */
-function tail(file: string, lines = 5): string {
-  try {
-    return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
-  } catch {
-    return '';
-  }
-}
-
-function whenReady(service: Service): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const failed = new Promise<never>((_, reject) => {
-    const fail = (): void => {
-      const how = service.lastExit ? ` (last ended with ${service.lastExit})` : '';
-      reject(
-        new UserError(
-          `${service.name} did not become ready${how}:\n${tail(service.logFile)}`,
-          `see ${service.logFile}`,
-        ),
-      );
-    };
-    timer = setTimeout(fail, readyTimeoutMs);
-  });
-  return Promise.race([service.whenReady(), failed]).finally(() => clearTimeout(timer));
-}
-
-/** Ready, and started by this `up`: what a resumed cluster remembers of its pods is from before. */
-function servesSince(pod: core.Pod, startedMs: number): boolean {
-  const starts = (pod.status.containerStatuses ?? []).map((status) =>
-    Date.parse(status.state?.running?.startedAt ?? ''),
-  );
-  // Times in the API are whole seconds.
-  return isPodReady(pod) && starts.every((at) => at + 1000 > startedMs);
-}
-
-/** Resolves once a pod of the ingress gateway is Ready: it serves, though without a Gateway it listens to nobody yet. */
-async function gatewayReady(kubeconfig: string, startedMs: number): Promise<void> {
-  const transport = httpsTransport(await loadKubeconfig(kubeconfig));
-  const gateways = new Client(transport, { logger: silentLogger }).resource(pods);
-  const selection = { namespace: 'istio-system', labelSelector: 'istio=ingressgateway' };
-  const signal = AbortSignal.timeout(readyTimeoutMs);
-  try {
-    const { items, resourceVersion } = await gateways.list(selection);
-    if (items.some((pod) => servesSince(pod, startedMs))) return;
-    for await (const event of gateways.watch({ ...selection, resourceVersion }, signal)) {
-      if (event.type !== 'DELETED' && servesSince(event.object, startedMs)) return;
-    }
-    throw new UserError('the API server ended the watch of the ingress gateway', 'flotilla status');
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new UserError('the ingress gateway is not Ready', 'kubectl -n istio-system describe pods', error);
-  } finally {
-    await transport.close();
-  }
-}
-
-/** Resolves once HTTP comes back from the gateway's port on this machine: its pod is Ready, its way there may lag. */
-async function gatewayAnswers(port: number): Promise<void> {
-  const deadline = performance.now() + readyTimeoutMs;
-  const probe = (): Promise<boolean> =>
-    new Promise((resolve) => {
-      const attempt = request({ host: hostAddress, port, path: '/', timeout: 1_000, agent: false }, (response) => {
-        response.resume();
-        resolve(true);
-      });
-      attempt.on('error', () => resolve(false));
-      attempt.on('timeout', () => attempt.destroy());
-      attempt.end();
-    });
-  while (!(await probe())) {
-    if (performance.now() > deadline) {
-      throw new UserError(`the ingress gateway does not answer on port ${port}`, 'kubectl -n istio-system get pods');
-    }
-    await new Promise((next) => setTimeout(next, 10));
-  }
-}
-
-async function awaitCluster(
-  supervisor: Supervisor,
-  cluster: ClusterFile,
-  kubeconfig: string,
-  progress: Progress,
-): Promise<void> {
-  const startedMs = Date.now();
-  const wait = async (title: string, services: Service[], remark?: string): Promise<void> => {
-    const end = progress.step(title);
-    await Promise.all(services.map(whenReady));
-    end(remark);
-  };
-  const named = (name: string): Service[] => supervisor.services.filter((s) => s.name === name);
-  const agents = supervisor.services.filter((s) => s.name.startsWith('agent:'));
-  const gateway = async (): Promise<void> => {
-    const end = progress.step('ingress gateway');
-    await Promise.all(named('master').map(whenReady));
-    await gatewayReady(kubeconfig, startedMs);
-    await gatewayAnswers(cluster.ports.http);
-    end();
-  };
-  await Promise.all([
-    wait('nats-server', named('nats')),
-    wait('master (API, controllers, scheduler)', named('master')),
-    wait('pilot', named('pilot')),
-    wait(`nodes Ready`, agents, nodeNames(cluster.nodes).join(', ')),
-    gateway(),
-  ]);
 }
 
 function summary(cluster: ClusterFile, paths: ClusterPaths, merged: string | undefined, ms: number): string {
@@ -288,43 +174,4 @@ function terminator(supervisor: Supervisor, paths: ClusterPaths, slot: Slot): (s
     process.on(signal, () => void end(signal).then(() => process.exit(0)));
   }
   return end;
-}
-
-/** What a detached supervisor sends to the command that started it. */
-type DetachedMessage = { type: 'text'; text: string } | { type: 'up' };
-
-const detachedMark = 'FLOTILLA_DETACHED';
-
-/** Where progress goes: to the terminal, or, detached, to the command that started us and may have left since. */
-function progressOutput(): ProgressOutput {
-  const mark = process.env[detachedMark];
-  if (mark === undefined || !process.send) return process.stdout;
-  return {
-    isTTY: mark === 'tty',
-    write: (text) => process.connected && process.send?.({ type: 'text', text } satisfies DetachedMessage),
-  };
-}
-
-/** Starts the cluster in a process of its own, shows its progress, and returns when it is up. */
-export async function upDetached(args: string[], name: string): Promise<void> {
-  const paths = clusterPaths(name);
-  prepareDirectories(paths);
-  const logFile = join(paths.logs, 'supervisor.log');
-  const log = openSync(logFile, 'a');
-  const child = spawn(process.execPath, [process.argv[1] ?? '', 'up', ...args], {
-    detached: true,
-    stdio: ['ignore', log, log, 'ipc'],
-    env: { ...process.env, [detachedMark]: process.stdout.isTTY ? 'tty' : 'plain' },
-  });
-  closeSync(log);
-  const up = await new Promise<boolean>((resolve) => {
-    child.on('message', (message: DetachedMessage) => {
-      if (message.type === 'text') process.stdout.write(message.text);
-      else resolve(true);
-    });
-    child.once('exit', () => resolve(false));
-  });
-  if (!up) throw new UserError('the cluster did not start', `see ${logFile}`);
-  child.disconnect();
-  child.unref();
 }
