@@ -53,7 +53,7 @@ export function describeObject(object: KubeObject): string[] {
 }
 
 /** A secret's values stay secret: how long they are is shown, as kubectl does. */
-function unrevealed(object: KubeObject & JsonObject): KubeObject & JsonObject {
+function unrevealed(object: KubeObject & JsonObject): KubeObject & Record<string, unknown> {
   const { kind, data } = object;
   if (kind !== 'Secret' || !isJsonObject(data)) return object;
   const sizes = Object.entries(data).map(([key, value]) => [

@@ -36,7 +36,7 @@ test('namespaces, labels, kinds; no headers', (t) => {
     'NAMESPACE   NAME                READY   AGE   LABELS',
     'shop        deployment.apps/a   1/1     5s    a=1,b=2',
   ]);
-  t.deepEqual(new TablePrinter({ noHeaders: true }).lines(table(['a', '1/1', '', '5s'])), ['a      1/1   5s']);
+  t.deepEqual(new TablePrinter({ noHeaders: true }).lines(table(['a', '1/1', '', '5s'])), ['a     1/1   5s']);
 });
 
 test('a watch’s later rows stay in line, without another header', (t) => {
@@ -49,6 +49,6 @@ test('a watch’s later rows stay in line, without another header', (t) => {
 test('cells are one line without control sequences; an absent one is empty', (t) => {
   t.deepEqual(
     new TablePrinter({ noHeaders: true }).lines(table(['a', 'one\ntwo', '', '\u001b[31m'], ['b', null, '', 3])),
-    ['a      one...   ^[[31m', 'b               3'],
+    ['a     one...   ^[[31m', 'b              3'],
   );
 });
