@@ -73,7 +73,7 @@ test('apply, rollout, get, logs, scale, label, wait, describe, delete', async (t
   t.regex(await ran(t, cluster, 'get', 'deploy', 'echo', '-o', 'json'), /"tier": "front"/, 'not ours to remove');
   t.is(await ran(t, cluster, 'rollout', 'restart', 'deploy/echo'), 'deployment.apps/echo restarted\n');
   await ran(t, cluster, 'rollout', 'status', 'deploy/echo');
-  t.regex(await ran(t, cluster, 'describe', 'deploy', 'echo'), /Name: {7}echo\n[^]*Events:\n[^]*ScalingReplicaSet/);
+  t.regex(await ran(t, cluster, 'describe', 'deploy', 'echo'), /^Name: +echo\n[^]*Events:\n[^]*ScalingReplicaSet/);
 
   const deleted = 'deployment.apps "echo" deleted\nservice "echo" deleted\n';
   t.is(await ran(t, cluster, 'delete', '-f', file), deleted);

@@ -1,6 +1,7 @@
-import { isJsonObject, type JsonObject, type KubeObject, StatusError } from '@flotilla/api';
+import type { JsonObject, KubeObject, ResourceInfo } from '@flotilla/api';
+import type { ObjectRef } from '@flotilla/client';
 import { UserError } from '../errors.js';
-import { failureText, isNotFound } from './failures.js';
+import { isNotFound } from './failures.js';
 import { namespaceFor, printedName } from './kinds.js';
 import { lastApplied, lastAppliedAnnotation, withLastApplied } from './last-applied.js';
 import { type Manifest, readManifests } from './manifests.js';
@@ -13,15 +14,10 @@ export interface ApplyOptions extends VerbOptions {
 }
 
 export async function apply(options: ApplyOptions): Promise<void> {
-  const manifests = await readManifests(options.filename, options.recursive);
+  const { manifests, failures } = await readManifests(options.filename, options.recursive);
   await onCluster(options, async (session) => {
-    for (const manifest of manifests) {
-      try {
-        session.print(`${printedName(manifest.info, manifest.name)} ${await applyOne(session, manifest)}`);
-      } catch (error) {
-        session.fail(error);
-      }
-    }
+    for (const manifest of manifests) await applyOne(session, manifest);
+    for (const failure of failures) session.fail(failure);
   });
 }
 
@@ -31,28 +27,48 @@ function placed({ info, object }: Manifest, namespace: string | undefined): Json
   return { ...object, metadata: { ...(object.metadata as JsonObject), namespace } };
 }
 
-async function applyOne(session: Session, manifest: Manifest): Promise<'created' | 'configured' | 'unchanged'> {
+async function applyOne(session: Session, manifest: Manifest): Promise<void> {
   const { info, name, source } = manifest;
-  const resource = session.client.resource(info);
-  const namespace = namespaceFor(info, manifest.object, session.namespace);
-  if (session.namespaceGiven && namespace && namespace !== session.namespace) {
-    throw new UserError(
-      `the namespace from the provided object "${namespace}" does not match the namespace "${session.namespace}"`,
-    );
-  }
-  const modified = withLastApplied(placed(manifest, namespace));
-  let current: KubeObject;
+  let doing = `error when retrieving current configuration from "${source}"`;
   try {
-    current = await resource.get(name, namespace);
+    const namespace = namespaceFor(info, manifest.object, session.namespace);
+    if (session.namespaceGiven && namespace && namespace !== session.namespace) {
+      throw new UserError(
+        `the namespace from the provided object "${namespace}" does not match the namespace "${session.namespace}"`,
+      );
+    }
+    const modified = withLastApplied(placed(manifest, namespace));
+    const current = await currentOf(session, info, { name, namespace });
+    doing = `error when ${current ? 'patching' : 'creating'} "${source}"`;
+    const done = current ? await change(session, info, modified, current) : await create(session, info, modified);
+    session.print(`${printedName(info, name)} ${done}`);
   } catch (error) {
-    if (!isNotFound(error)) throw error;
-    await resource.create(modified as JsonObject & KubeObject).catch((failure: unknown) => {
-      throw told(failure, `error when creating "${source}"`);
-    });
-    return 'created';
+    session.fail(error, doing);
   }
-  const there: unknown = current;
-  if (!isJsonObject(there)) return 'unchanged';
+}
+
+async function currentOf(session: Session, info: ResourceInfo, ref: ObjectRef): Promise<KubeObject | undefined> {
+  try {
+    return await session.client.resource(info).get(ref.name, ref.namespace);
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+async function create(session: Session, info: ResourceInfo, modified: JsonObject): Promise<'created'> {
+  await session.client.resource(info).create(modified as JsonObject & KubeObject);
+  return 'created';
+}
+
+async function change(
+  session: Session,
+  info: ResourceInfo,
+  modified: JsonObject,
+  current: KubeObject,
+): Promise<'configured' | 'unchanged'> {
+  const { name = '', namespace } = current.metadata;
+  const there = current as KubeObject & JsonObject;
   const original = lastApplied(there);
   if (!original) {
     session.note(
@@ -61,16 +77,7 @@ async function applyOne(session: Session, manifest: Manifest): Promise<'created'
   }
   const patch = threeWayPatch(original ?? {}, modified, there, info.custom ? undefined : info.schema);
   if (Object.keys(patch).length === 0) return 'unchanged';
-  await resource
-    .patch({ name, namespace }, patch, { type: info.custom ? 'merge' : 'strategic' })
-    .catch((failure: unknown) => {
-      throw told(failure, `error when applying patch to ${printedName(info, name)} from "${source}"`);
-    });
+  const type = info.custom ? 'merge' : 'strategic';
+  await session.client.resource(info).patch({ name, namespace }, patch, { type });
   return 'configured';
-}
-
-/** The same refusal, saying during what; one that speaks of the object itself says enough. */
-function told(error: unknown, doing: string): unknown {
-  if (!(error instanceof StatusError) || error.reason === 'Invalid') return error;
-  return failureText(error) ? new StatusError({ ...error.status, message: `${doing}: ${error.message}` }) : error;
 }

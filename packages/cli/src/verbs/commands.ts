@@ -118,12 +118,11 @@ function rolloutCommand(verb: (name: string, description: string) => Command): C
     );
 }
 
-/** Listed nowhere; whoever tries it is told. */
 const execCommand = (): Command =>
   new Command('exec')
+    .description('not there yet')
     .argument('[args...]')
     .allowUnknownOption()
-    .passThroughOptions(false)
     .action(() => {
       throw new UserError('exec is not there yet', 'flotilla logs shows what a container writes');
     });

@@ -32,8 +32,11 @@ export async function deleteObjects(args: string[], options: DeleteVerbOptions):
   const propagationPolicy = propagation[options.cascade];
   if (!propagationPolicy) throw new UserError(`--cascade is one of: ${Object.keys(propagation).join(', ')}`);
   const limit = timeoutOf(options.timeout);
-  const manifests = options.filename ? await readManifests(options.filename, options.recursive) : [];
+  const { manifests, failures } = options.filename
+    ? await readManifests(options.filename, options.recursive)
+    : { manifests: [], failures: [] };
   await onCluster(options, async (session) => {
+    for (const failure of failures) session.fail(failure);
     const fromFiles = manifests.map(({ info, name, object }) => {
       return { info, name, namespace: namespaceFor(info, object, session.namespace) };
     });

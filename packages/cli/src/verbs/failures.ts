@@ -4,7 +4,7 @@ import { StatusError } from '@flotilla/api';
 export function failureText(error: unknown, doing?: string): string | undefined {
   if (!(error instanceof StatusError)) return undefined;
   const { status } = error;
-  if (error.reason === 'Invalid' && status.details?.kind) {
+  if (error.reason === 'Invalid' && status.details?.kind && !doing) {
     const { kind, name, causes = [] } = status.details;
     const told = causes.map((cause) => `${cause.field}: ${cause.message}`);
     const head = `The ${kind} "${name ?? ''}" is invalid`;

@@ -12,14 +12,20 @@ export interface Manifest {
   source: string;
 }
 
+/** What was read, and which objects are of kinds that are not served. */
+export interface Manifests {
+  manifests: Manifest[];
+  failures: UserError[];
+}
+
 /** Every object of the files, of the directories' YAML and JSON files, or of standard input (`-`), in order. */
-export async function readManifests(files: readonly string[], recursive = false): Promise<Manifest[]> {
-  const found: Manifest[] = [];
+export async function readManifests(files: readonly string[], recursive = false): Promise<Manifests> {
+  const found: Manifests = { manifests: [], failures: [] };
   for (const source of files.flatMap((file) => sourcesOf(file, recursive))) {
     const text = await textOf(source);
-    for (const value of await documents(text, source)) found.push(...objectsOf(value, source));
+    for (const value of await documents(text, source)) addObjects(found, value, source);
   }
-  if (found.length === 0) throw new UserError('no objects passed to apply');
+  if (found.manifests.length + found.failures.length === 0) throw new UserError('no objects in the given files');
   return found;
 }
 
@@ -58,26 +64,26 @@ async function documents(text: string, source: string): Promise<unknown[]> {
   });
 }
 
-function objectsOf(value: unknown, source: string): Manifest[] {
-  if (value === null || value === undefined) return [];
+function addObjects(found: Manifests, value: unknown, source: string): void {
+  if (value === null || value === undefined) return;
   if (!isJsonObject(value)) throw new UserError(`error parsing ${source}: a document is not an object`);
-  if (typeof value.kind === 'string' && value.kind.endsWith('List') && Array.isArray(value.items)) {
-    return value.items.flatMap((item) => objectsOf(item, source));
-  }
-  const { apiVersion, kind } = value;
+  const { apiVersion, kind, items, metadata } = value;
   if (typeof kind !== 'string' || !kind) throw new UserError(`error validating "${source}": kind not set`);
+  if (kind.endsWith('List') && Array.isArray(items)) {
+    for (const item of items) addObjects(found, item, source);
+    return;
+  }
   if (typeof apiVersion !== 'string' || !apiVersion) {
     throw new UserError(`error validating "${source}": apiVersion not set`);
   }
-  const { metadata } = value;
   const name = isJsonObject(metadata) && typeof metadata.name === 'string' ? metadata.name : '';
   const slash = apiVersion.indexOf('/');
   const info = findKind(apiVersion.slice(0, Math.max(slash, 0)), apiVersion.slice(slash + 1), kind);
   if (!info) {
-    throw new UserError(
-      `resource mapping not found for name: "${name}" from "${source}": no matches for kind "${kind}" in version "${apiVersion}"`,
-    );
+    const what = `no matches for kind "${kind}" in version "${apiVersion}"`;
+    found.failures.push(new UserError(`resource mapping not found for name: "${name}" from "${source}": ${what}`));
+    return;
   }
   if (!name || !isJsonObject(metadata)) throw new UserError(`error from "${source}": the ${kind} has no name`);
-  return [{ info, name, source, object: { ...value, metadata } }];
+  found.manifests.push({ info, name, source, object: { ...value, metadata } });
 }

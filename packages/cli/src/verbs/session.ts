@@ -21,8 +21,8 @@ export interface Session {
   readonly namespaceGiven: boolean;
   /** Prints one line of the result. */
   print(line: string): void;
-  /** Prints a failure that does not end the verb; the exit code will be 1. */
-  fail(error: unknown): void;
+  /** Prints a failure that does not end the verb, and during what; the exit code will be 1. */
+  fail(error: unknown, doing?: string): void;
   /** Prints a remark to the person, not part of the result. */
   note(line: string): void;
 }
@@ -42,9 +42,9 @@ export async function onCluster(options: VerbOptions, work: (session: Session) =
   const client = new Client(transport, { logger: silentLogger });
   // `flotilla get pods | head` closes the pipe early.
   process.stdout.on('error', () => process.exit(0));
-  const fail = (error: unknown): void => {
+  const fail = (error: unknown, doing?: string): void => {
     if (error instanceof TransportError && error.code === 'unavailable') throw notRunning(options.name, error);
-    const text = failureText(error) ?? (error instanceof UserError ? `error: ${error.message}` : undefined);
+    const text = failureText(error, doing) ?? (error instanceof UserError ? `error: ${error.message}` : undefined);
     if (text === undefined) throw error;
     console.error(text);
     process.exitCode = 1;
