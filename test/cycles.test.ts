@@ -2,8 +2,8 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { eventually, findKubectl, TestCluster } from '@flotilla/testkit';
-import test from 'ava';
+import { eventually, TestCluster } from '@flotilla/testkit';
+import { testWithKubectl } from './support/kubectl.js';
 
 // Up, Bookinfo, down, again and again (CYCLES times, three if not said): nothing is left behind.
 const cycles = Number(process.env.CYCLES ?? 3);
@@ -17,9 +17,7 @@ const isFree = (port: number): Promise<boolean> =>
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 
-const walk = findKubectl() ? test : test.skip;
-
-walk(`${cycles} cycles of up, Bookinfo and down leave no process, port or temporary file`, async (t) => {
+testWithKubectl(`${cycles} cycles of up, Bookinfo and down leave no process, port or temporary file`, async (t) => {
   t.timeout(60_000 * cycles);
   const cluster = await TestCluster.prepare({ env: {} });
   t.teardown(() => cluster.destroy());

@@ -2,10 +2,9 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, findKubectl, TestCluster } from '@flotilla/testkit';
+import { eventually, TestCluster } from '@flotilla/testkit';
 import test from 'ava';
-
-const withKubectl = findKubectl() ? test : test.skip;
+import { testWithKubectl } from './support/kubectl.js';
 
 test('a taken port is named, with its holder and the flag that avoids it', async (t) => {
   const cluster = await TestCluster.prepare();
@@ -44,7 +43,7 @@ test('a home that cannot be written is named', async (t) => {
   t.regex(result.stderr, /cannot be written .*\n.*FLOTILLA_HOME/);
 });
 
-withKubectl('a second up is refused; down and up again resume the same cluster', async (t) => {
+testWithKubectl('a second up is refused; down and up again resume the same cluster', async (t) => {
   t.timeout(120_000);
   const cluster = await TestCluster.start({ nodes: 2 });
   t.teardown(() => cluster.destroy());
@@ -73,7 +72,7 @@ withKubectl('a second up is refused; down and up again resume the same cluster',
   });
 });
 
-withKubectl('a half-dead cluster: down clears it away, up resumes it', async (t) => {
+testWithKubectl('a half-dead cluster: down clears it away, up resumes it', async (t) => {
   t.timeout(120_000);
   const cluster = await TestCluster.start({ nodes: 1 });
   t.teardown(() => cluster.destroy());
