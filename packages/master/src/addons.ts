@@ -172,6 +172,7 @@ function gatewayEnv(config: MasterConfig): core.EnvVar[] {
     fromField('ISTIO_META_NODE_NAME', 'spec.nodeName'),
     { name: 'ISTIO_META_WORKLOAD_NAME', value: gatewayName },
     { name: 'ISTIO_META_OWNER', value: `kubernetes://apis/apps/v1/namespaces/${istio}/deployments/${gatewayName}` },
+    { name: 'ISTIO_METAJSON_LABELS', value: JSON.stringify(gatewayLabels) },
     { name: 'ISTIO_META_MESH_ID', value: clusterDomain },
     { name: 'TRUST_DOMAIN', value: clusterDomain },
     { name: 'ISTIO_META_UNPRIVILEGED_POD', value: 'true' },

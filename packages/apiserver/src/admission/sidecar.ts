@@ -146,6 +146,8 @@ function proxyEnv(pod: core.Pod, config: MeshConfig): core.EnvVar[] {
     { name: 'ISTIO_META_INTERCEPTION_MODE', value: interceptionMode(pod) },
     { name: 'ISTIO_META_WORKLOAD_NAME', value: workload.name },
     { name: 'ISTIO_META_OWNER', value: workload.owner },
+    // Istio mounts the labels as a file; a variable needs no volume, and the proxy tells pilot and metrics the same.
+    { name: 'ISTIO_METAJSON_LABELS', value: JSON.stringify(pod.metadata.labels ?? {}) },
     { name: 'ISTIO_META_MESH_ID', value: config.clusterDomain },
     { name: 'TRUST_DOMAIN', value: config.clusterDomain },
   ];
