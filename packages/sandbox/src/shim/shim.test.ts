@@ -210,6 +210,34 @@ test('captured servers listen on the twin and announce their port', async (t) =>
   t.deepEqual(readdirSync(join(dir, 'inbound')), []);
 });
 
+test('nothing is said of how it is done, also where the program asks to hear of all deprecations', async (t) => {
+  const { env, podIP } = pod(t);
+  const code = `const s = require('net').createServer().listen(0, () => {
+    console.log(JSON.stringify([s.address().address, Object.hasOwn(process, 'noDeprecation')])); s.close();
+  });`;
+  t.deepEqual(await run(code, { ...env, NODE_PENDING_DEPRECATION: '1' }, 'commonjs'), [podIP, false]);
+});
+
+test('a program whose permissions forbid the handles runs without the pod’s network', async (t) => {
+  const { env, dir } = pod(t);
+  const file = join(dir, 'program.cjs');
+  writeFileSync(
+    file,
+    `const s = require('net').createServer().listen(0, '127.0.0.1', () => {
+       console.log(JSON.stringify(s.address().address)); s.close();
+     });`,
+  );
+  const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+    ? '--permission'
+    : '--experimental-permission';
+  const flags = [
+    permission,
+    '--allow-fs-read=*',
+    ...(process.allowedNodeEnvironmentFlags.has('--allow-net') ? ['--allow-net'] : []),
+  ];
+  t.is(await runFile(file, env, flags), '127.0.0.1');
+});
+
 test('cluster workers share a port', async (t) => {
   const { env, dir, podIP } = pod(t);
   const file = join(dir, 'program.cjs');
@@ -232,10 +260,12 @@ test('cluster workers share a port', async (t) => {
 });
 
 /** As `run`, for a program in a file: cluster starts its own kind again. */
-async function runFile(file: string, env: Record<string, string>): Promise<unknown> {
+async function runFile(file: string, env: Record<string, string>, flags: string[] = []): Promise<unknown> {
   const options = { env: { ...process.env, ...env, NODE_OPTIONS: `--require ${shim}` }, timeout: 20_000 };
   const stdout = await new Promise<string>((resolve, reject) => {
-    execFile(process.execPath, [file], options, (error, out, err) => (error ? reject(new Error(err)) : resolve(out)));
+    execFile(process.execPath, [...flags, file], options, (error, out, err) =>
+      error ? reject(new Error(err)) : resolve(out),
+    );
   });
   return JSON.parse(stdout) as unknown;
 }

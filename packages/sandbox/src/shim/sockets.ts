@@ -43,10 +43,20 @@ interface Bindings {
 /**
  * `process.binding` is the one door to the handles. Everything above them differs from release to release and has many
  * entrances; the handles' few methods have been the same for ten years and see every address after it was resolved.
+ *
+ * Its deprecation (DEP0111) is told only to programs run with `--pending-deprecation`, which are to hear of their own
+ * uses, not of ours. Where a program has forbidden it (`--permission`), this throws.
  */
 function binding<K extends keyof Bindings>(name: K): Bindings[K] {
   const { binding: load } = process as NodeJS.Process & { binding(name: K): Bindings[K] };
-  return load.call(process, name);
+  const own = Object.getOwnPropertyDescriptor(process, 'noDeprecation');
+  try {
+    process.noDeprecation = true;
+    return load.call(process, name);
+  } finally {
+    if (own) Object.defineProperty(process, 'noDeprecation', own);
+    else delete process.noDeprecation;
+  }
 }
 
 type Network = NonNullable<ShimSettings['network']>;
@@ -54,11 +64,14 @@ type Network = NonNullable<ShimSettings['network']>;
 export function patchSockets(network: Network): void {
   const ports = new PortNotes(network.captureDir);
   const pod = podView(network, ports);
+  // All or nothing: a program that listens in its pod but connects from the machine would be the harder to understand.
   const { TCP } = binding('tcp_wrap');
+  const { UDP } = binding('udp_wrap');
+  const { WriteWrap } = binding('stream_wrap');
   patchBind(TCP.prototype, pod);
   patchListen(TCP.prototype, network, pod, ports);
-  patchConnect(TCP.prototype, pod);
-  patchUdp(binding('udp_wrap').UDP.prototype, network, ports);
+  patchConnect(TCP.prototype, pod, WriteWrap);
+  patchUdp(UDP.prototype, network, ports);
 }
 
 /** Rules are read when first needed: `istio-init` has run before any program that it should capture starts. */
@@ -171,9 +184,8 @@ function noteClose(handle: TcpHandle, fn: () => void): void {
   };
 }
 
-function patchConnect(proto: TcpHandle, pod: PodView): void {
+function patchConnect(proto: TcpHandle, pod: PodView, WriteWrap: Bindings['stream_wrap']['WriteWrap']): void {
   const { bind, connect } = proto;
-  const { WriteWrap } = binding('stream_wrap');
   const dialled = (original: TcpHandle['connect']) =>
     function (this: TcpHandle, request: ConnectRequest, address: string, port: number): number {
       const plan = dial(pod, address, port);
