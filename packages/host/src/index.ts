@@ -10,4 +10,4 @@ export {
   type Profile,
   processTags,
 } from './config.js';
-export { findTagged, readStat, signalProcess, type TaggedProcess } from './processes.js';
+export { findTagged, parseStat, type ProcessStat, readStat, signalProcess, type TaggedProcess } from './processes.js';

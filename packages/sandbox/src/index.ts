@@ -6,15 +6,8 @@ export {
   type ProcessSpec,
   StartError,
 } from './process/driver.js';
-export {
-  findTagged,
-  isAlive,
-  killTagged,
-  type ProcessIdentity,
-  type ProcessUsage,
-  readStat,
-  sendSignal,
-} from './process/procfs.js';
+export { readStat } from '@flotilla/host';
+export { findTagged, isAlive, type ProcessIdentity, type ProcessUsage, sendSignal } from './process/procfs.js';
 export { StraySweeper } from './process/sweeper.js';
 export { ContainerLog, defaultLogLimits, type LogLimits, removeLog } from './logs/container-log.js';
 export { type LogReadOptions, readLog } from './logs/read.js';

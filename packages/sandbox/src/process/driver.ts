@@ -2,15 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, type FSWatcher, openSync, closeSync, readFileSync, statSync, watch } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { deferred, describeError, NamedError } from '@flotilla/base';
-import {
-  isAlive,
-  parseStat,
-  type ProcessIdentity,
-  type ProcessUsage,
-  readStat,
-  sendSignal,
-  sessionUsage,
-} from './procfs.js';
+import { parseStat, type ProcessStat, readStat } from '@flotilla/host';
+import { isAlive, type ProcessUsage, sendSignal, sessionUsage } from './procfs.js';
 
 /** The program could not be started at all: no such file, not executable, no such directory. */
 export class StartError extends NamedError {}
@@ -132,9 +125,9 @@ function mtime(file: string): number {
 }
 
 /** The guardian leads the group; while it lives it is about to write the exit code. */
-function guardianLives(identity: { pgrp: number }): boolean {
-  const stat = readStat(identity.pgrp);
-  return stat !== undefined && stat.pgrp === identity.pgrp && stat.state !== 'Z' && stat.state !== 'X';
+function guardianLives(identity: { pgid: number }): boolean {
+  const stat = readStat(identity.pgid);
+  return stat !== undefined && stat.pgid === identity.pgid && stat.state !== 'Z' && stat.state !== 'X';
 }
 
 function readExit(dir: string): ExitStatus | undefined {
@@ -147,7 +140,7 @@ function readExit(dir: string): ExitStatus | undefined {
   }
 }
 
-function readIdentity(dir: string): (ProcessIdentity & { pgrp: number }) | undefined {
+function readIdentity(dir: string): ProcessStat | undefined {
   try {
     const text = readFileSync(join(dir, 'pid'), 'utf8');
     return text.endsWith('\n') ? parseStat(text) : undefined;
@@ -169,7 +162,7 @@ class GuardedProcess implements ContainerProcess {
 
   constructor(dir: string, child: ChildProcess | undefined) {
     this.#dir = dir;
-    this.#group = child?.pid ?? readIdentity(dir)?.pgrp;
+    this.#group = child?.pid ?? readIdentity(dir)?.pgid;
     if (child) this.#follow(child);
     else this.#watch();
   }

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { readStat, sendSignal } from './procfs.js';
+import { readStat } from '@flotilla/host';
+import { sendSignal } from './procfs.js';
 
 /**
  * Kills what is left of pods, wherever it hid: every process whose environment has `<tag>=<value>`. Requests that come
