@@ -64,7 +64,15 @@ export { unsupportedMediaType } from './status.js';
 export { getCondition, isConditionTrue, removeCondition, setCondition } from './conditions.js';
 export { controllerOf, controllerRef, isControlledBy, isOwnedBy } from './owners.js';
 export { containerStatusOf, isPodActive, isPodAvailable, isPodReady, isPodTerminal, isSidecar } from './pods.js';
-export { podLimits, podPhase, podQosClass, podRequests, type ResourceList, resourceRequests } from './pods.js';
+export {
+  podLimits,
+  podPhase,
+  podQosClass,
+  podRequests,
+  type ResourceList,
+  resourceRequests,
+  tolerates,
+} from './pods.js';
 export { canonicalQuantity, parseQuantity, Quantity, QuantityError, tryQuantity } from './quantity.js';
 export { ageOf, formatMicroTime, formatTime, humanDuration, parseDuration, parseTime } from './time.js';
 export {

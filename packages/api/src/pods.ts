@@ -30,6 +30,15 @@ export function isPodActive(pod: core.Pod): boolean {
   return !isPodTerminal(pod) && pod.metadata.deletionTimestamp === undefined;
 }
 
+/** Whether a toleration covers a taint (v1helper.ToleratesTaint). */
+export function tolerates(toleration: core.Toleration, taint: core.Taint): boolean {
+  if (toleration.effect && toleration.effect !== taint.effect) return false;
+  if (toleration.key && toleration.key !== taint.key) return false;
+  if (toleration.operator === 'Exists') return true;
+  if (!toleration.key) return false;
+  return (toleration.value ?? '') === (taint.value ?? '');
+}
+
 export function containerStatusOf(pod: core.Pod, name: string): core.ContainerStatus | undefined {
   const of = (list: core.ContainerStatus[] | undefined): core.ContainerStatus | undefined =>
     list?.find((s) => s.name === name);

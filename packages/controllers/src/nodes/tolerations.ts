@@ -1,13 +1,4 @@
-import type { core } from '@flotilla/api';
-
-/** Whether a toleration covers a taint (v1helper.ToleratesTaint). */
-export function tolerates(toleration: core.Toleration, taint: core.Taint): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false;
-  if (toleration.key && toleration.key !== taint.key) return false;
-  if (toleration.operator === 'Exists') return true;
-  if (!toleration.key) return false;
-  return (toleration.value ?? '') === (taint.value ?? '');
-}
+import { type core, tolerates } from '@flotilla/api';
 
 export type Eviction =
   | { when: 'never' }

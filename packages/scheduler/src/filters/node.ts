@@ -1,4 +1,5 @@
-import { matchesNodeAffinity, tolerates, untolerated } from '../model/selectors.js';
+import { tolerates } from '@flotilla/api';
+import { matchesNodeAffinity, untolerated } from '../model/selectors.js';
 import type { Filter } from './filter.js';
 
 const unschedulableTaint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' as const };

@@ -1,4 +1,4 @@
-import type { core } from '@flotilla/api';
+import { type core, tolerates } from '@flotilla/api';
 
 /** The numeric order that Gt and Lt need; undefined if either is no integer. */
 function compareIntegers(left: string | undefined, right: string | undefined): number | undefined {
@@ -48,15 +48,6 @@ export function matchesNodeAffinity(pod: core.Pod, node: core.Node): boolean {
   for (const [key, value] of Object.entries(pod.spec.nodeSelector ?? {})) if (labels[key] !== value) return false;
   const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   return required === undefined || matchesNodeSelector(required, node);
-}
-
-/** Whether a toleration covers a taint (v1helper.ToleratesTaint). */
-export function tolerates(toleration: core.Toleration, taint: core.Taint): boolean {
-  if (toleration.effect && toleration.effect !== taint.effect) return false;
-  if (toleration.key && toleration.key !== taint.key) return false;
-  if (toleration.operator === 'Exists') return true;
-  if (!toleration.key) return false;
-  return (toleration.value ?? '') === (taint.value ?? '');
 }
 
 /** The first taint of one of the effects that no toleration covers. */

@@ -1,5 +1,5 @@
-import type { core } from '@flotilla/api';
-import { matchesTerm, tolerates } from '../model/selectors.js';
+import { type core, tolerates } from '@flotilla/api';
+import { matchesTerm } from '../model/selectors.js';
 import { normalized, type Score } from './score.js';
 
 /** Avoids nodes with PreferNoSchedule taints that the pod does not tolerate. */
