@@ -30,14 +30,14 @@ export async function generate({ root, quiet }) {
       .map((name) => ({ name: `${dir}/${name}`, text: readFileSync(join(root, 'proto', dir, name), 'utf8') })),
   );
   const stamp = join(out, 'inputs.sha256');
-  const digest = digestOf(files, join(root, 'packages/api/src/openapi'));
+  const digest = digestOf(files);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
   const { default: protobuf } = await import('protobufjs');
   const model = readModel(files.map((file) => readFile(protobuf, file)));
   const outputs = new Map([...model.modules].map(([name, messages]) => [`${name}.ts`, typesOf(name, messages)]));
   outputs.set('tables.ts', tablesOf(model));
   outputs.set('resources.ts', resourcesOf(model));
-  outputs.set('docs.ts', docsOf(model, digest));
+  outputs.set('docs.ts', docsOf(model));
   outputs.set('inputs.sha256', digest);
   writeAll(out, outputs);
   if (!quiet) console.log(`api: generated ${model.messages.size} types from ${files.length} files`);
@@ -55,11 +55,10 @@ function writeAll(dir, outputs) {
   }
 }
 
-/** Of all that shapes the output or the OpenAPI documents, whose cache key at clients the digest is. */
-function digestOf(files, openapi) {
+/** Of all that shapes the output. */
+function digestOf(files) {
   const hash = createHash('sha256').update(readFileSync(fileURLToPath(import.meta.url)));
   for (const file of files) hash.update(file.name).update('\0').update(file.text).update('\0');
-  for (const name of readdirSync(openapi).sort()) hash.update(readFileSync(join(openapi, name)));
   return hash.digest('hex');
 }
 
@@ -328,7 +327,7 @@ function resourceRow(message, resource, version) {
   };
 }
 
-function docsOf(model, digest) {
+function docsOf(model) {
   const rows = [];
   for (const message of model.messages.values()) {
     if (message.doc) rows.push([idOf(message), message.doc]);
@@ -339,7 +338,5 @@ function docsOf(model, digest) {
     HEADER,
     '/** Message, or message and field → its description. */',
     `export const docs: Readonly<Record<string, string>> = {\n${lines.join('\n')}\n};\n`,
-    '/** Changes with every change of the declarations. */',
-    `export const declarationsHash = '${digest}';\n`,
   ].join('\n');
 }

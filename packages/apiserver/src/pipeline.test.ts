@@ -398,6 +398,22 @@ test('discovery in all its forms', async (t) => {
   t.regex(String(at(openapi.json, 'paths.apis/apps/v1.serverRelativeURL')), /\?hash=/);
 });
 
+test('the OpenAPI index lists each group and version once, reviews among them', async (t) => {
+  const api = await TestApi.ready();
+  const { paths } = (await api.call('GET', '/openapi/v3')).json as {
+    paths: Record<string, { serverRelativeURL: string }>;
+  };
+  t.regex(paths['api/v1']!.serverRelativeURL, /^\/openapi\/v3\/api\/v1\?hash=[0-9A-F]{32}$/);
+  t.truthy(paths['apis/networking.istio.io/v1']);
+  for (const group of ['authentication.k8s.io', 'authorization.k8s.io']) {
+    const document = await api.call('GET', `/openapi/v3/apis/${group}/v1`);
+    t.is(document.status, 200);
+    const { paths: operations } = document.json as { paths: Record<string, object> };
+    t.true(Object.keys(operations).length > 0);
+    for (const operation of Object.values(operations)) t.deepEqual(Object.keys(operation), ['post', 'parameters']);
+  }
+});
+
 test('metrics count requests by verb and resource', async (t) => {
   const api = await TestApi.ready();
   await api.create('configmaps', configMap('a'));

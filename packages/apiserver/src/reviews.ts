@@ -28,6 +28,7 @@ export interface ReviewKind {
   readonly kind: string;
   readonly namespaced: false;
   readonly verbs: readonly string[];
+  readonly schemaId: string;
 }
 
 interface Asked {
@@ -36,7 +37,6 @@ interface Asked {
 
 /** Method syntax, so that functions of a kind's own type fit. */
 interface Review extends ReviewKind {
-  readonly schemaId: string;
   /** The review with its answer. Throws 400, 422. */
   answer(user: User, asked: Asked): object;
 }

@@ -1,7 +1,8 @@
 import test from 'ava';
 import { resources } from '../resources.js';
 import { isJsonObject, type JsonValue } from '../schema/json.js';
-import { openApiV3, openApiV3Index } from './document.js';
+import { schemaOf } from '../schema/tables.js';
+import { openApiV3 } from './document.js';
 
 /** The value at a path into a document. */
 function at(value: JsonValue | undefined, ...path: string[]): JsonValue | undefined {
@@ -53,8 +54,18 @@ test('schemas carry kinds, merge keys and list types', (t) => {
   t.truthy(at(schemas, 'io.k8s.api.core.v1.Volume', 'properties', 'emptyDir'));
 });
 
-test('the index lists each group and version once', (t) => {
-  const paths = at(openApiV3Index(), 'paths') as Record<string, { serverRelativeURL: string }>;
-  t.regex(paths['api/v1']!.serverRelativeURL, /^\/openapi\/v3\/api\/v1\?hash=[0-9A-F]{64}$/);
-  t.truthy(paths['apis/networking.istio.io/v1']);
+test('a kind that is only created has a POST and its own schemas', (t) => {
+  const kind = 'SelfSubjectReview';
+  const group = 'authentication.k8s.io';
+  const schema = schemaOf(`authentication.${kind}`);
+  const review = { group, version: 'v1', resource: 'selfsubjectreviews', kind, namespaced: false, schema };
+  t.is(openApiV3(group, 'v1'), undefined);
+  const document = openApiV3(group, 'v1', [review]);
+  const path = at(document, 'paths', '/apis/authentication.k8s.io/v1/selfsubjectreviews');
+  t.deepEqual(Object.keys(path as object), ['post', 'parameters']);
+  t.is(at(path, 'post', 'operationId'), 'createAuthenticationV1SelfSubjectReview');
+  const schemas = at(document, 'components', 'schemas') as Record<string, JsonValue>;
+  t.deepEqual(at(schemas[schema.schemaName], 'x-kubernetes-group-version-kind'), [{ group, version: 'v1', kind }]);
+  const references = JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g);
+  for (const [, name] of references) t.true(Object.hasOwn(schemas, name!), name);
 });

@@ -4,16 +4,31 @@ import { schemaOf } from '../schema/tables.js';
 import type { MessageSchema } from '../schema/types.js';
 import type { Components } from './schemas.js';
 
+/** A kind that is asked with POST and answered at once, never stored. */
+export type CreatedKind = Pick<ResourceInfo, 'group' | 'version' | 'resource' | 'kind' | 'namespaced' | 'schema'>;
+
+type DescribedKind = CreatedKind & Partial<Pick<ResourceInfo, 'custom'>>;
+
+const rootOf = ({ group, version }: DescribedKind): string =>
+  group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+
+const baseOf = (info: DescribedKind): string =>
+  `${rootOf(info)}${info.namespaced ? '/namespaces/{namespace}' : ''}/${info.resource}`;
+
+/** The one operation of a kind that can only be created, by path. */
+export function createdPathsOf(info: CreatedKind, components: Components): JsonObject {
+  return { [baseOf(info)]: new Operations(info, components).creation() };
+}
+
 /** The operations of one resource and its subresources, by path. */
 export function pathsOf(info: ResourceInfo, components: Components): JsonObject {
   const operations = new Operations(info, components);
-  const root = info.group === '' ? `/api/${info.version}` : `/apis/${info.group}/${info.version}`;
-  const base = `${root}${info.namespaced ? '/namespaces/{namespace}' : ''}/${info.resource}`;
+  const base = baseOf(info);
   const paths: JsonObject = {
-    [base]: operations.collection(),
+    [base]: operations.collection(info.listSchema),
     [`${base}/{name}`]: operations.single(),
   };
-  if (info.namespaced) paths[`${root}/${info.resource}`] = operations.allNamespaces();
+  if (info.namespaced) paths[`${rootOf(info)}/${info.resource}`] = operations.allNamespaces(info.listSchema);
   for (const name of ['status', 'scale']) {
     if (info.subresources.includes(name)) paths[`${base}/{name}/${name}`] = operations.subresource(name);
   }
@@ -61,19 +76,22 @@ const listParameters = [
 const forceParameter = query('force', 'boolean', 'Take over fields that others manage.');
 
 class Operations {
-  readonly #info: ResourceInfo;
+  readonly #info: DescribedKind;
   readonly #components: Components;
 
-  constructor(info: ResourceInfo, components: Components) {
+  constructor(info: DescribedKind, components: Components) {
     this.#info = info;
     this.#components = components;
   }
 
-  collection(): JsonObject {
-    const { schema, listSchema } = this.#info;
+  creation(): JsonObject {
+    return { post: this.#post(), parameters: this.#pathParameters(false) };
+  }
+
+  collection(listSchema: MessageSchema): JsonObject {
     return {
       get: this.#operation('list', { answer: listSchema, parameters: listParameters }),
-      post: this.#operation('post', { answer: schema, body: schema, parameters: writeParameters }),
+      post: this.#post(),
       delete: this.#operation('deletecollection', {
         answer: schemaOf('meta.Status'),
         body: schemaOf('meta.DeleteOptions'),
@@ -83,8 +101,8 @@ class Operations {
     };
   }
 
-  allNamespaces(): JsonObject {
-    const options = { answer: this.#info.listSchema, parameters: listParameters };
+  allNamespaces(listSchema: MessageSchema): JsonObject {
+    const options = { answer: listSchema, parameters: listParameters };
     return { get: this.#operation('list', options, 'AllNamespaces'), parameters: [pretty] };
   }
 
@@ -105,6 +123,11 @@ class Operations {
     const schema = name === 'scale' ? schemaOf('autoscaling.Scale') : this.#info.schema;
     const suffix = name.charAt(0).toUpperCase() + name.slice(1);
     return { ...this.#readAndWrite(schema, suffix), parameters: this.#pathParameters(true) };
+  }
+
+  #post(): JsonObject {
+    const { schema } = this.#info;
+    return this.#operation('post', { answer: schema, body: schema, parameters: writeParameters });
   }
 
   #readAndWrite(schema: MessageSchema, suffix: string): JsonObject {

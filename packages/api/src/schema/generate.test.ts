@@ -14,8 +14,7 @@ const { generate } = (await import(join(here, 'packages/api/generate.mjs'))) as 
 /** A copy of what generate() reads. */
 function copyOfInputs(): string {
   const root = mkdtempSync(join(tmpdir(), 'flotilla-generate-'));
-  for (const part of ['proto', 'packages/api/src/openapi'])
-    cpSync(join(here, part), join(root, part), { recursive: true });
+  cpSync(join(here, 'proto'), join(root, 'proto'), { recursive: true });
   return root;
 }
 

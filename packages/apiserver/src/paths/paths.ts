@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { openApiV3, resources, unknownPath } from '@flotilla/api';
+import { openApiV3, resources, schemaOf, unknownPath } from '@flotilla/api';
 import type { Metrics } from '../metrics.js';
 import { negotiate, parseAccept } from '../negotiate.js';
 import { valueResponse } from '../representation/respond.js';
@@ -111,7 +111,11 @@ export class Paths {
 
   #openApiDocument(name: string): Document {
     const [, group = '', version = ''] = /^(?:api|apis\/([^/]+))\/([^/]+)$/.exec(name) ?? [];
-    return this.#document(`openapi/${name}`, () => openApiV3(group, version) ?? {});
+    return this.#document(`openapi/${name}`, () => {
+      const reviews = reviewKinds.filter((r) => r.group === group && r.version === version);
+      const created = reviews.map((r) => ({ ...r, schema: schemaOf(r.schemaId) }));
+      return openApiV3(group, version, created) ?? {};
+    });
   }
 
   #document(key: string, make: () => object): Document {
@@ -135,13 +139,12 @@ function conditional(document: Document, request: Request, contentType: string):
 
 /** `api/v1`, `apis/apps/v1`, … */
 function groupVersionPaths(): string[] {
-  return [...new Set(resources.map((r) => (r.group ? `apis/${r.group}/${r.version}` : `api/${r.version}`)))].sort();
+  const served = [...resources, ...reviewKinds];
+  return [...new Set(served.map((r) => (r.group ? `apis/${r.group}/${r.version}` : `api/${r.version}`)))].sort();
 }
 
 function listedPaths(): string[] {
-  const versions = [...groupVersionPaths(), ...reviewKinds.map((r) => `apis/${r.group}/${r.version}`)].map(
-    (p) => `/${p}`,
-  );
+  const versions = groupVersionPaths().map((p) => `/${p}`);
   const groups = [...resources, ...reviewKinds].filter((r) => r.group).map((r) => `/apis/${r.group}`);
   const fixed = ['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v3', '/readyz', '/version'];
   return [...new Set([...fixed, ...versions, ...groups])].sort();
