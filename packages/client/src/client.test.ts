@@ -64,6 +64,7 @@ test('verbs become requests', async (t) => {
   await maps.create(object);
   await maps.update(object);
   await maps.updateStatus(object);
+  await maps.updateSub(object, 'finalize');
   await maps.patch({ name: 'a', namespace: 'ns' }, { data: null });
   await maps.patch({ name: 'a', namespace: 'ns' }, [], { type: 'json', subresource: 'status' });
   await maps.delete({ name: 'a', namespace: 'ns' }, { gracePeriodSeconds: 0, uid: 'u', propagationPolicy: 'Orphan' });
@@ -76,6 +77,7 @@ test('verbs become requests', async (t) => {
       ['POST', base, 'application/json'],
       ['PUT', `${base}/a`, 'application/json'],
       ['PUT', `${base}/a/status`, 'application/json'],
+      ['PUT', `${base}/a/finalize`, 'application/json'],
       ['PATCH', `${base}/a`, 'application/merge-patch+json'],
       ['PATCH', `${base}/a/status`, 'application/json-patch+json'],
       ['DELETE', `${base}/a`, 'application/json'],
@@ -86,7 +88,8 @@ test('verbs become requests', async (t) => {
     r.body ? (JSON.parse(Buffer.from(r.body).toString()) as unknown) : undefined,
   );
   t.deepEqual(bodies[1], { ...object, apiVersion: 'v1', kind: 'ConfigMap' });
-  t.deepEqual(bodies[6], {
+  t.deepEqual(bodies[4], { ...object, apiVersion: 'v1', kind: 'ConfigMap' });
+  t.deepEqual(bodies[7], {
     apiVersion: 'v1',
     kind: 'DeleteOptions',
     gracePeriodSeconds: 0,

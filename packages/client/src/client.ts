@@ -66,6 +66,8 @@ export interface ResourceClient<T extends KubeObject> {
   create(object: T): Promise<T>;
   update(object: T): Promise<T>;
   updateStatus(object: T): Promise<T>;
+  /** PUT to a subresource that takes the whole object, such as `finalize`. */
+  updateSub(object: T, subresource: string): Promise<T>;
   /** A merge or strategic patch is an object, a JSON patch a list of operations. */
   patch(ref: ObjectRef, patch: object, options?: PatchOptions): Promise<T>;
   delete(ref: ObjectRef, options?: DeleteOptions): Promise<void>;
@@ -162,7 +164,11 @@ class TypedResource<T extends KubeObject> implements ResourceClient<T> {
   }
 
   updateStatus(object: T): Promise<T> {
-    return this.#object({ method: 'PUT', path: this.#path(object.metadata, 'status') }, this.#typed(object));
+    return this.updateSub(object, 'status');
+  }
+
+  updateSub(object: T, subresource: string): Promise<T> {
+    return this.#object({ method: 'PUT', path: this.#path(object.metadata, subresource) }, this.#typed(object));
   }
 
   patch(ref: ObjectRef, patch: object, options: PatchOptions = {}): Promise<T> {

@@ -1,7 +1,7 @@
 import { type core, type KubeObject, namespaces, pods, type ResourceInfo } from '@flotilla/api';
-import { describeError, done, NamedError, type Outcome, retryAfter } from '@flotilla/base';
+import { describeError, done, type Outcome, retryAfter } from '@flotilla/base';
 import { storedResources } from '../caches.js';
-import { deleteObject } from '../common/calls.js';
+import { deleteObject, ignoring } from '../common/calls.js';
 import { equivalent } from '../common/equivalent.js';
 import { isTerminating, nameOf, namespaceOf } from '../common/objects.js';
 import type { ControllerContext, RunningController } from '../context.js';
@@ -11,9 +11,6 @@ import { namespaceConditions, type RemainingContent } from './decide.js';
 const contentFinalizer = 'kubernetes';
 /** Objects of kinds that are not cached (events) may come late; their end is not seen. */
 const lookAgainMs = 1000;
-
-/** The API server refused to let a namespace go. */
-export class FinalizeError extends NamedError {}
 
 /** Empties terminating namespaces: pods first, as they may need the rest to end well, then everything. */
 export function namespaceController(ctx: ControllerContext): RunningController {
@@ -87,18 +84,8 @@ export function namespaceController(ctx: ControllerContext): RunningController {
   /** PUT of the finalize subresource, which alone may change spec.finalizers. */
   async function finalize(namespace: core.Namespace): Promise<void> {
     const finalizers = (namespace.spec.finalizers ?? []).filter((f) => f !== contentFinalizer);
-    const body = { apiVersion: 'v1', kind: 'Namespace', ...namespace, spec: { ...namespace.spec, finalizers } };
-    const response = await ctx.client.transport.request({
-      method: 'PUT',
-      path: `/api/v1/namespaces/${nameOf(namespace)}/finalize`,
-      contentType: 'application/json',
-      body: new TextEncoder().encode(JSON.stringify(body)),
-    });
-    if (response.status < 300 || response.status === 404) return;
-    const text = new TextDecoder().decode(response.body);
-    throw new FinalizeError(
-      'FinalizeFailed',
-      `cannot finalize namespace ${nameOf(namespace)}: ${response.status} ${text}`,
+    await ignoring(['NotFound'], () =>
+      client.updateSub({ ...namespace, spec: { ...namespace.spec, finalizers } }, 'finalize'),
     );
   }
 
