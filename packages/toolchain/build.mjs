@@ -6,7 +6,7 @@
 //   4. test/**/*.ts            →   test/dist/**/*.js
 //
 // Usage: node packages/toolchain/build.mjs [--quiet] [--no-bundle] [package ...]
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as esbuild from 'esbuild';
@@ -98,9 +98,21 @@ async function bundleProcesses(name) {
     external: ['bufferutil', 'utf-8-validate'],
     // The launcher runs bundles as scripts, which have no loader for `import()`: it becomes a require.
     supported: { 'dynamic-import': false },
+    plugins: [modernise],
   });
   for (const entry of entries) addLauncher(join(root, 'packages', name, 'dist', 'bin', entry.replace(/\.ts$/, '.cjs')));
 }
+
+/** http-proxy asks Node for a function that has long been Object.assign, and that newer versions warn of in every log. */
+const modernise = {
+  name: 'modernise',
+  setup(build) {
+    build.onLoad({ filter: /node_modules\/http-proxy\/lib\/.*\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(/require\(['"]util['"]\)\._extend/g, 'Object.assign'),
+      loader: 'js',
+    }));
+  },
+};
 
 /** Puts the code-cache launcher in front of a bundle that is large enough to gain by it. */
 function addLauncher(path) {

@@ -65,9 +65,10 @@ export async function tunnel(upgrade: DownstreamUpgrade, options: TunnelOptions)
     };
     const target = { host: options.address, port: String(options.port), protocol: 'http:' };
     const local = options.localAddress === undefined ? {} : { localAddress: options.localAddress };
+    // `toProxy` spares http-proxy parsing a URL whose path is replaced anyway, by a function that Node has deprecated.
     // The event is emitted before `ws` returns, so that it can only be about this request.
     proxy.on('proxyReqWs', onRequest);
-    proxy.ws(message, socket, bytes, { target, ...local }, onError);
+    proxy.ws(message, socket, bytes, { target, toProxy: true, ...local }, onError);
     proxy.off('proxyReqWs', onRequest);
     // Half a WebSocket is of no use: what is still on its way gets a moment.
     socket.once('end', () => socket.setTimeout(1000, () => socket.destroy()));

@@ -10,6 +10,8 @@ export interface Image {
   env?: Record<string, string>;
   workingDir?: string;
   shim?: boolean;
+  /** Where the image's files are, if not beside its description. */
+  directory?: string;
 }
 
 export interface ResolvedImage extends Image {
@@ -81,7 +83,7 @@ export function imageSource(options: { catalogue: string; registryDir: string })
 
 function parseLocal(text: string, file: string): ResolvedImage {
   const image = JSON.parse(text) as Image;
-  return { ...image, dir: realpathSync(dirname(file)), id: `flotilla://local/${image.names[0]}` };
+  return { ...image, dir: realpathSync(image.directory ?? dirname(file)), id: `flotilla://local/${image.names[0]}` };
 }
 
 function listDirs(dir: string): string[] {
