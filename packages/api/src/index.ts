@@ -94,5 +94,6 @@ export { setDefaults } from './defaults/index.js';
 export { type ImageReference, imageTag, parseImage } from './images.js';
 export { validateCreate, validateStatusUpdate, validateUpdate } from './validation/index.js';
 export { type Table, tableFor, type TableRow } from './tables/index.js';
+export { grpcStatusNames } from './validation/istio/grpc.js';
 export { istioDenial } from './validation/istio/index.js';
 export { validateBinding } from './validation/pods.js';

@@ -9,7 +9,7 @@ import type * as meta from './gen/meta-v1.js';
 import type * as networking from './gen/networking-v1.js';
 import { resourceRows } from './gen/resources.js';
 import type * as storage from './gen/storage-v1.js';
-import type { ResourceRow } from './schema/resource-row.js';
+import type { ResourceFacts, ResourceRow } from './schema/resource-row.js';
 import { schemaOf } from './schema/tables.js';
 import type { MessageSchema } from './schema/types.js';
 
@@ -21,26 +21,7 @@ export interface KubeObject {
 }
 
 /** One served resource: where it is, what it looks like. `T` is the type of its objects. */
-export interface ResourceInfo<T extends KubeObject = KubeObject> {
-  /** '' is the core group. */
-  readonly group: string;
-  readonly version: string;
-  /** The plural, lower-case name in paths. */
-  readonly resource: string;
-  readonly singular: string;
-  readonly kind: string;
-  readonly listKind: string;
-  readonly namespaced: boolean;
-  readonly shortNames: readonly string[];
-  readonly categories: readonly string[];
-  /** Such as `status`, `scale`, `log`, `binding`. */
-  readonly subresources: readonly string[];
-  /** Under which name objects are stored: resources with the same key are views of the same objects. */
-  readonly storageKey: string;
-  /** The version that is stored; other versions of a custom resource have the same schema. */
-  readonly storageVersion: string;
-  /** Handled as a custom resource: JSON only, no strategic merge patch, nothing filled in. */
-  readonly custom: boolean;
+export interface ResourceInfo<T extends KubeObject = KubeObject> extends ResourceFacts {
   readonly schema: MessageSchema;
   readonly listSchema: MessageSchema;
   /** Never set: carries `T`. */

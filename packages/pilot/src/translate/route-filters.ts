@@ -1,4 +1,4 @@
-import type { istio } from '@flotilla/api';
+import { grpcStatusNames, type istio } from '@flotilla/api';
 import { type Any, type CorsPolicy, type FractionalPercent, type HTTPFault, pack } from '@flotilla/xds';
 import { durationOf } from './durations.js';
 import { filters } from './names.js';
@@ -39,28 +39,8 @@ function wholePercent(numerator: number): FractionalPercent {
   return { numerator, denominator: 'HUNDRED' };
 }
 
-const grpcCodes = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
-
 function grpcCode(name: string): number {
-  const code = /^\d+$/.test(name) ? Number(name) : grpcCodes.indexOf(name.toUpperCase());
+  const code = /^\d+$/.test(name) ? Number(name) : grpcStatusNames.indexOf(name.toUpperCase());
   return code < 0 ? 2 : code;
 }
 

@@ -1,5 +1,6 @@
 import { quote } from '../../errors.js';
 import type * as istio from '../../gen/istio.js';
+import { grpcStatusNames } from './grpc.js';
 import {
   type Complaints,
   duration,
@@ -161,26 +162,6 @@ function corsComplaints(cors: istio.CorsPolicy | undefined): Complaints {
   ];
 }
 
-const grpcStatuses = new Set([
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-]);
-
 function statusComplaints(status: number | undefined): Complaints {
   if (status === undefined || (status >= 200 && status <= 600)) return [];
   return [`HTTP status ${status} is not in range 200-599`];
@@ -192,7 +173,7 @@ function faultComplaints(fault: istio.HTTPFaultInjection | undefined): Complaint
   const complaints = abort || delay ? [] : ['HTTP fault injection must have an abort and/or a delay'];
   if (abort) {
     complaints.push(...fraction(abort.percentage), ...statusComplaints(abort.httpStatus));
-    if (abort.grpcStatus !== undefined && !grpcStatuses.has(abort.grpcStatus)) {
+    if (abort.grpcStatus !== undefined && !grpcStatusNames.includes(abort.grpcStatus)) {
       const list = 'https://github.com/grpc/grpc/blob/master/doc/statuscodes.md';
       complaints.push(
         `gRPC status ${quote(abort.grpcStatus)} is not supported. See ${list} for a list of supported codes, for example 'NOT_FOUND'`,
