@@ -13,7 +13,7 @@ export {
 } from './client.js';
 export { type EventRecorder, type EventRecorderOptions, eventRecorder } from './event-recorder.js';
 export { httpsTransport, type HttpsTransportOptions } from './https.js';
-export { type ChangeListener, Informer, type InformerOptions } from './informer.js';
+export { type Cache, type ChangeListener, Informer, type InformerOptions } from './informer.js';
 export { type Kubeconfig, KubeconfigError, loadKubeconfig } from './kubeconfig.js';
 export {
   decideLease,

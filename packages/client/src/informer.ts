@@ -14,6 +14,16 @@ export interface InformerOptions extends Selection {
 /** What was, and is; both undefined never. Objects are shared: treat them as immutable. */
 export type ChangeListener<T> = (key: string, now: T | undefined, before: T | undefined) => void;
 
+/** What readers see of an informer: a local copy of one kind. The objects are shared: never change them. */
+export interface Cache<T extends KubeObject> {
+  get(key: string): T | undefined;
+  list(): T[];
+  addIndex(name: string, keys: (object: T) => readonly string[]): void;
+  byIndex(name: string, value: string): T[];
+  /** Calls back for everything that is there, now, and for every change from now on. Returns the way to stop. */
+  onChange(listener: ChangeListener<T>): () => void;
+}
+
 const backoff = { base: 50, max: 2000, jitter: 0.5 };
 /** Asking a server that is not there costs it nothing, and we want to be back soon after it. Milliseconds. */
 const maxAbsentDelayMs = 400;
@@ -25,7 +35,7 @@ const shortWatchMs = 1000;
  * goes back in time. After a lost watch it resumes from where it was, and lists again only when the server no longer
  * knows that place (410). Listeners hear of differences, not of events: one that missed nothing in between.
  */
-export class Informer<T extends KubeObject> {
+export class Informer<T extends KubeObject> implements Cache<T> {
   readonly #resource: ResourceClient<T>;
   readonly #options: InformerOptions;
   readonly #selection: Selection;

@@ -23,17 +23,8 @@ import {
   storageClasses,
   controllerOf,
 } from '@flotilla/api';
+import type { Cache } from '@flotilla/client';
 import { namespaceOf } from './common/objects.js';
-
-/** A local copy of one kind, kept up to date by a watch. The objects are shared: never change them. */
-export interface Cache<T extends KubeObject> {
-  get(key: string): T | undefined;
-  list(): T[];
-  addIndex(name: string, keys: (object: T) => readonly string[]): void;
-  byIndex(name: string, value: string): T[];
-  /** Calls back for everything that is there, now, and for every change from now on. Returns the way to stop. */
-  onChange(listener: (key: string, now: T | undefined, before: T | undefined) => void): () => void;
-}
 
 /** One cache a kind, shared by all controllers. */
 export interface Caches {

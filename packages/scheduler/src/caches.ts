@@ -11,21 +11,11 @@ import {
   type storage,
   storageClasses,
 } from '@flotilla/api';
-import type { ResourceClient } from '@flotilla/client';
+import type { Cache, ResourceClient } from '@flotilla/client';
 
 /** The part of `Client` that the scheduler uses. */
 export interface ApiClient {
   resource<T extends KubeObject>(info: ResourceInfo<T>): ResourceClient<T>;
-}
-
-/** A local copy of one kind, kept up to date by a watch. The objects are shared: never change them. */
-export interface Cache<T extends KubeObject> {
-  get(key: string): T | undefined;
-  list(): T[];
-  addIndex(name: string, keys: (object: T) => readonly string[]): void;
-  byIndex(name: string, value: string): T[];
-  /** Calls back for everything that is there, now, and for every change from now on. Returns the way to stop. */
-  onChange(listener: (key: string, now: T | undefined, before: T | undefined) => void): () => void;
 }
 
 export interface Caches {

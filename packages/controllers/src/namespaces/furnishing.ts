@@ -1,6 +1,6 @@
 import { configMaps, type KubeObject, type ResourceInfo, serviceAccounts } from '@flotilla/api';
 import { done, type KeyedQueue, type Outcome } from '@flotilla/base';
-import type { Cache } from '../caches.js';
+import type { Cache } from '@flotilla/client';
 import { ignoring } from '../common/calls.js';
 import { equivalent } from '../common/equivalent.js';
 import { isTerminating, nameOf, namespaceOf } from '../common/objects.js';
