@@ -1,4 +1,4 @@
-import { type core, keyOf, pods, formatTime, setCondition } from '@flotilla/api';
+import { type core, keyOf, pods } from '@flotilla/api';
 import { done, type Outcome, retryAfter } from '@flotilla/base';
 import { byNode } from '../caches.js';
 import { deleteObject, ignoring } from '../common/calls.js';
@@ -6,6 +6,7 @@ import { equivalent } from '../common/equivalent.js';
 import { isTerminating, uidOf } from '../common/objects.js';
 import type { ControllerContext, RunningController } from '../context.js';
 import { reconciler, running } from '../reconciler.js';
+import { disruptedConditions } from './disruption.js';
 import type { NodeMonitor } from './monitor.js';
 import { nodeTiming } from './timing.js';
 import { evictionOf } from './tolerations.js';
@@ -58,13 +59,8 @@ export function taintEvictionController(ctx: ControllerContext, monitor: NodeMon
 
   async function evict(key: string, pod: core.Pod, lost: boolean): Promise<void> {
     recorder.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
-    const disrupted: core.PodCondition = {
-      type: 'DisruptionTarget',
-      status: 'True',
-      reason: 'DeletionByTaintManager',
-      message: 'Taint manager: deleting due to NoExecute taint',
-    };
-    const conditions = setCondition(pod.status.conditions, disrupted, formatTime(clock.now()));
+    const why = { reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint' };
+    const conditions = disruptedConditions(pod, why, clock.now());
     await ignoring(['NotFound'], () => client.updateStatus({ ...pod, status: { ...pod.status, conditions } }));
     await deleteObject(client, pod, lost ? { gracePeriodSeconds: 0 } : {});
   }

@@ -1,10 +1,11 @@
-import { type core, keyOf, nodes, pods, formatTime, setCondition, isPodTerminal } from '@flotilla/api';
+import { type core, keyOf, nodes, pods, isPodTerminal } from '@flotilla/api';
 import { done, type Outcome, retryAfter } from '@flotilla/base';
 import { byNode } from '../caches.js';
 import { deleteObject, ignoring } from '../common/calls.js';
 import { byCreation, isTerminating, nameOf } from '../common/objects.js';
 import type { ControllerContext, RunningController } from '../context.js';
 import { reconciler, running } from '../reconciler.js';
+import { disruptedConditions } from './disruption.js';
 import { nodeTiming } from './timing.js';
 
 /** --terminated-pod-gc-threshold. */
@@ -57,13 +58,8 @@ export function podGarbageController(ctx: ControllerContext): RunningController 
   }
 
   async function removeOrphan(pod: core.Pod): Promise<void> {
-    const disrupted: core.PodCondition = {
-      type: 'DisruptionTarget',
-      status: 'True',
-      reason: 'DeletionByPodGC',
-      message: 'PodGC: node no longer exists',
-    };
-    const conditions = setCondition(pod.status.conditions, disrupted, formatTime(clock.now()));
+    const why = { reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' };
+    const conditions = disruptedConditions(pod, why, clock.now());
     const phase = isPodTerminal(pod) ? pod.status.phase : 'Failed';
     const status: core.PodStatus = { ...pod.status, conditions, ...(phase ? { phase } : {}) };
     await ignoring(['NotFound'], () => client.updateStatus({ ...pod, status }));
