@@ -28,6 +28,8 @@ test('a home that cannot be written is named', async (t) => {
     t.teardown(() => rmSync(join(file, '..'), { recursive: true }));
     const cluster = await TestCluster.prepare({ env: {} });
     t.teardown(() => cluster.destroy());
+    const { home } = cluster;
+    t.teardown(() => rmSync(home, { recursive: true }));
     Object.defineProperty(cluster, 'home', { value: file });
     const result = await cluster.flotilla('up');
     t.is(result.code, 1);
