@@ -62,7 +62,7 @@ export function readStat(pid: number): ProcessStat | undefined {
 function readTags(pid: number, tag: string, value: string): Map<string, string> | undefined {
   let environ: string;
   try {
-    environ = readFileSync(`/proc/${pid}/environ`, 'latin1');
+    environ = readFileSync(`/proc/${pid}/environ`, 'utf8');
   } catch {
     return undefined; // gone, or another user's
   }

@@ -6,8 +6,7 @@ export {
   type ProcessSpec,
   StartError,
 } from './process/driver.js';
-export { readStat } from '@flotilla/host';
-export { findTagged, isAlive, type ProcessIdentity, type ProcessUsage, sendSignal } from './process/procfs.js';
+export { isAlive, type ProcessIdentity, type ProcessUsage, sendSignal } from './process/procfs.js';
 export { StraySweeper } from './process/sweeper.js';
 export { ContainerLog, defaultLogLimits, type LogLimits, removeLog } from './logs/container-log.js';
 export { type LogReadOptions, readLog } from './logs/read.js';

@@ -28,7 +28,7 @@ test('a pod comes, serves and goes', async (t) => {
   const dir = join(node.dir, 'pods', pod.metadata.uid!);
   node.api.deletePod('web', 5);
   await node.gone('web');
-  t.deepEqual(await node.processes(pod), []);
+  t.deepEqual(node.processes(pod), []);
   t.false(existsSync(dir));
   const last = node.api.statuses.at(-1)!;
   t.is(last.status.phase, 'Succeeded');
@@ -197,9 +197,9 @@ test('a new agent takes over running pods without touching them', async (t) => {
     ],
   });
   const before = await node.until('web', 'ready', isReady);
-  const pids = await node.processes(before);
+  const pids = node.processes(before);
   await node.restartAgent();
-  t.deepEqual((await node.processes(before)).filter((pid) => pids.includes(pid)).length >= 2, true);
+  t.deepEqual(node.processes(before).filter((pid) => pids.includes(pid)).length >= 2, true);
   t.is(node.log('web', 'app'), 'started\n');
   const after = node.api.pod('web')!;
   t.true(isReady(after));
@@ -229,7 +229,7 @@ test('what ended or vanished while no agent looked is dealt with by the next one
   const vanished = await node.until('vanished', 'ready', isReady);
   await node.workers.release();
   writeFileSync(join(node.dir, 'pods', ended.metadata.uid!, 'containers', 'app', 'cwd', 'stop'), '');
-  for (const pid of await node.processes(lost)) process.kill(pid, 'SIGKILL');
+  for (const pid of node.processes(lost)) process.kill(pid, 'SIGKILL');
   node.api.deletePod('vanished', 0);
   while (existsSync(join(node.dir, 'pods', ended.metadata.uid!, 'containers', 'app', 'cwd', 'stop')))
     await new Promise((go) => setTimeout(go, 5));
@@ -239,7 +239,7 @@ test('what ended or vanished while no agent looked is dealt with by the next one
   t.is(status(again, 'app')!.lastState.terminated!.exitCode, 5);
   const reborn = await node.until('lost', 'running again', (p) => status(p, 'app')!.restartCount === 1 && isReady(p));
   t.is(status(reborn, 'i')!.restartCount, 1);
-  t.deepEqual(await node.processes(vanished), []);
+  t.deepEqual(node.processes(vanished), []);
   t.false(existsSync(join(node.dir, 'pods', vanished.metadata.uid!)));
 });
 
@@ -250,7 +250,7 @@ test('an agent that is stopped takes its pods down, and they begin anew', async 
   const begun = performance.now();
   await node.workers.park(100);
   t.true(performance.now() - begun < 2000);
-  t.deepEqual(await node.processes(pod), []);
+  t.deepEqual(node.processes(pod), []);
   await node.restartAgent();
   const again = await node.until('web', 'ready again', (p) => status(p, 'app')!.restartCount === 1 && isReady(p));
   t.is(again.status.podIP, pod.status.podIP);
@@ -323,7 +323,7 @@ test('a container that does not heed SIGTERM is killed when its grace is over', 
   node.api.deletePod('web', 1);
   await node.gone('web');
   t.is(status(node.api.statuses.at(-1)!, 'app')!.state.terminated!.exitCode, 137);
-  t.deepEqual(await node.processes(pod), []);
+  t.deepEqual(node.processes(pod), []);
 });
 
 test('a pod that is gone from the API is ended', async (t) => {
@@ -334,7 +334,7 @@ test('a pod that is gone from the API is ended', async (t) => {
   const dir = join(node.dir, 'pods', pod.metadata.uid!);
   for (let i = 0; i < 600 && existsSync(dir); i++) await new Promise((go) => setTimeout(go, 5));
   t.false(existsSync(dir));
-  t.deepEqual(await node.processes(pod), []);
+  t.deepEqual(node.processes(pod), []);
 });
 
 test('a deadline ends the pod', async (t) => {

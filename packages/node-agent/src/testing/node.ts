@@ -5,7 +5,8 @@ import type { core } from '@flotilla/api';
 import { silentLogger } from '@flotilla/base';
 import { Client } from '@flotilla/client';
 import { systemClock, systemRandom } from '@flotilla/host';
-import { findTagged, imageSource, loopbackDriver, processDriver, readStat, StraySweeper } from '@flotilla/sandbox';
+import { findTagged } from '@flotilla/host';
+import { imageSource, loopbackDriver, processDriver, StraySweeper } from '@flotilla/sandbox';
 import type { ExecutionContext } from 'ava';
 import { ConfigCache } from '../config-cache.js';
 import { type NodeContext, podUidTag } from '../pods/node.js';
@@ -27,7 +28,7 @@ export interface TestNode {
   until(name: string, what: string, holds: (pod: core.Pod) => boolean): Promise<core.Pod>;
   gone(name: string): Promise<void>;
   /** Living processes of the pod, guardians included. */
-  processes(pod: core.Pod): Promise<number[]>;
+  processes(pod: core.Pod): number[];
   log(pod: string, container: string): string;
 }
 
@@ -125,10 +126,7 @@ export async function startTestNode(t: ExecutionContext, block: number): Promise
       for (let i = 0; i < 2000 && api.pod(name); i++) await new Promise((resolve) => setTimeout(resolve, 5));
       if (api.pod(name)) throw new Error(`pod ${name} is still there: ${JSON.stringify(api.pod(name))}`);
     },
-    processes: async (pod) => {
-      const found = await findTagged({ [podUidTag]: pod.metadata.uid ?? '' });
-      return found.filter((pid) => readStat(pid)?.state !== 'Z');
-    },
+    processes: (pod) => findTagged(pod.metadata.uid ?? '', podUidTag).map((process) => process.pid),
     log: (pod, container) => {
       const log = test.workers.find('default', pod)?.log(container, false);
       return log ? readFileSync(log.file, 'utf8') : '';

@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { findTagged as processesWith, type ProcessStat, readStat } from '@flotilla/host';
+import { type ProcessStat, readStat } from '@flotilla/host';
 
 /** A process that cannot be mistaken for a later one with the same pid. */
 export type ProcessIdentity = Pick<ProcessStat, 'pid' | 'startTicks'>;
@@ -8,12 +8,6 @@ export type ProcessIdentity = Pick<ProcessStat, 'pid' | 'startTicks'>;
 export function isAlive(process: ProcessIdentity): boolean {
   const stat = readStat(process.pid);
   return stat !== undefined && stat.startTicks === process.startTicks && stat.state !== 'Z' && stat.state !== 'X';
-}
-
-/** Pids of all living processes whose environment holds every one of `tags`. */
-export async function findTagged(tags: Record<string, string>): Promise<number[]> {
-  const found = Object.entries(tags).map(([tag, value]) => processesWith(value, tag).map((process) => process.pid));
-  return found.reduce((all, pids) => all.filter((pid) => pids.includes(pid)));
 }
 
 /** True if there was such a process to signal. */
