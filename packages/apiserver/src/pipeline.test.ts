@@ -347,7 +347,7 @@ test('other versions of a kind are views of the stored one', async (t) => {
 
 test('who is nobody may ask for health only; who is somebody learns why not', async (t) => {
   const api = await TestApi.ready();
-  const nobody = { user: undefined } as unknown as { user: never };
+  const nobody = { user: undefined };
   t.is((await api.call('GET', '/readyz', nobody)).text, 'ok');
   t.is(at((await api.call('GET', '/version', nobody)).json, 'gitVersion'), 'v1.36.0+flotilla');
   const list = await api.call('GET', pathOf('pods'), nobody);

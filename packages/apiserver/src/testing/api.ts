@@ -51,7 +51,8 @@ export interface CallOptions {
   body?: unknown;
   contentType?: string;
   accept?: string;
-  user?: User;
+  /** The administrator if absent; nobody if undefined. */
+  user?: User | undefined;
   ifNoneMatch?: string;
 }
 

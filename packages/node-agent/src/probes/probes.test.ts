@@ -96,12 +96,9 @@ test('liveness has no tries in between', async (t) => {
   made.stop();
 });
 
-async function listening(
-  t: ExecutionContext,
-  server: { listen(port: number, host: string): unknown; close(): unknown; address(): unknown },
-): Promise<number> {
+async function listening(t: ExecutionContext, server: Server): Promise<number> {
   server.listen(0, '127.126.6.1');
-  await once(server as unknown as NodeJS.EventEmitter, 'listening');
+  await once(server, 'listening');
   t.teardown(() => server.close());
   return (server.address() as { port: number }).port;
 }
