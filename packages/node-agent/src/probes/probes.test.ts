@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createServer as createTcp } from 'node:net';
 import { ManualClock } from '@flotilla/base';
+import type { Server } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { check, checkHttp, portOf } from './check.js';
 import { Prober, type ProberOptions } from './prober.js';
