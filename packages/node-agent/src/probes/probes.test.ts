@@ -1,9 +1,8 @@
 import { createServer as createHttp2 } from 'node:http2';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { createServer as createTcp } from 'node:net';
+import { createServer as createTcp, type Server } from 'node:net';
 import { ManualClock } from '@flotilla/base';
-import type { Server } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { check, checkHttp, portOf } from './check.js';
 import { Prober, type ProberOptions } from './prober.js';
