@@ -1,6 +1,7 @@
+import { readdirSync } from 'node:fs';
 import type { Clock, Logger } from '@flotilla/base';
 import { applyFault, type FaultRequest, planFault } from '@flotilla/chaos';
-import { findTagged, signalProcess } from '@flotilla/host';
+import { findTagged, readStat, signalProcess, type TaggedProcess } from '@flotilla/host';
 import { Service, type ServiceSpec } from './service.js';
 
 /** How long each tier has to end by itself before it is killed, milliseconds. */
@@ -67,14 +68,29 @@ export class Supervisor {
   }
 }
 
-/** Kills every process that carries the cluster's tag, except this one; returns how many there were. */
+/**
+ * Kills every process that carries the cluster's tag, except this one; returns how many there were. When it resolves
+ * they hold nothing any more: a dying process has lost its environment, by which it is found, before its ports.
+ */
 export async function killStrays(clusterDir: string): Promise<number> {
-  let killed = 0;
-  for (let pass = 0; pass < 20; pass++) {
+  const killed = new Map<number, TaggedProcess>();
+  for (let pass = 0; pass < 250; pass++) {
     const strays = findTagged(clusterDir).filter((p) => p.pid !== process.pid && p.role !== 'supervisor');
-    if (strays.length === 0) break;
-    for (const { pid } of strays) if (signalProcess(pid, 'SIGKILL') && pass === 0) killed++;
+    for (const stray of strays) if (signalProcess(stray.pid, 'SIGKILL')) killed.set(stray.pid, stray);
+    if (strays.length === 0 && ![...killed.values()].some(isDying)) break;
     await new Promise((next) => setTimeout(next, 20));
   }
-  return killed;
+  return killed.size;
+}
+
+/** Killed, but with files and sockets still open: until its last thread has ended, though its first be a zombie. */
+function isDying({ pid, startTicks }: TaggedProcess): boolean {
+  const stat = readStat(pid);
+  if (stat?.startTicks !== startTicks) return false;
+  if (stat.state !== 'Z' && stat.state !== 'X') return true;
+  try {
+    return readdirSync(`/proc/${pid}/task`).length > 1;
+  } catch {
+    return false; // gone meanwhile
+  }
 }
