@@ -37,20 +37,25 @@ export async function execute(
   });
 }
 
-/** Ports that were free a moment ago. */
+/** Below the range from which Linux takes the ports of outgoing connections: those come and go at any moment. */
+const portRange = { first: 12_000, last: 32_000 };
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+/** Ports that were free a moment ago, and that nobody gets by chance. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise<typeof server>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(0, '127.0.0.1', () => resolve(server));
-      });
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = portRange.first + Math.floor(Math.random() * (portRange.last - portRange.first));
+    if (!ports.has(port) && (await isFree(port))) ports.add(port);
+  }
+  return [...ports];
 }
 
 /** A kubectl of at least 1.27 on this machine, newest first of those that can be found; undefined where there is none. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { core } from '@flotilla/api';
 import { getCondition } from '@flotilla/api';
 import { readLog } from '@flotilla/sandbox';
+import { signalProcess } from '@flotilla/host';
 import test from 'ava';
 import { startTestNode } from '../testing/node.js';
 
@@ -229,7 +230,7 @@ test('what ended or vanished while no agent looked is dealt with by the next one
   const vanished = await node.until('vanished', 'ready', isReady);
   await node.workers.release();
   writeFileSync(join(node.dir, 'pods', ended.metadata.uid!, 'containers', 'app', 'cwd', 'stop'), '');
-  for (const pid of node.processes(lost)) process.kill(pid, 'SIGKILL');
+  for (const pid of node.processes(lost)) signalProcess(pid, 'SIGKILL');
   node.api.deletePod('vanished', 0);
   while (existsSync(join(node.dir, 'pods', ended.metadata.uid!, 'containers', 'app', 'cwd', 'stop')))
     await new Promise((go) => setTimeout(go, 5));
