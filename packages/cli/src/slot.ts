@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 import { UserError } from './errors.js';
 
@@ -21,9 +22,16 @@ function hold(slot: number): Promise<Server | undefined> {
   });
 }
 
-/** Takes `wanted`, or the first free slot where none is wanted. Other clusters on the machine hold theirs the same way. */
-export async function takeSlot(wanted: number | undefined): Promise<Slot> {
-  const candidates = wanted === undefined ? Array.from({ length: slots }, (_, i) => i + 1) : [wanted];
+/** Where a cluster looks first: each home somewhere else, so that one that is down seldom finds its place taken. */
+function preferred(clusterDir: string): number {
+  return createHash('sha256').update(clusterDir).digest().readUInt16BE(0) % slots;
+}
+
+/** Takes `wanted`, or a free slot where none is wanted. Other clusters on the machine hold theirs the same way. */
+export async function takeSlot(wanted: number | undefined, clusterDir: string): Promise<Slot> {
+  const first = preferred(clusterDir);
+  const candidates =
+    wanted === undefined ? Array.from({ length: slots }, (_, i) => ((first + i) % slots) + 1) : [wanted];
   for (const slot of candidates) {
     const server = await hold(slot);
     if (server) return { slot, release: () => void server.close() };

@@ -100,7 +100,7 @@ export async function up(options: UpOptions, started = performance.now()): Promi
   prepareDirectories(paths);
   await checkRunning(paths, progress);
   const stored = readClusterFile(paths);
-  const slot = await takeSlot(stored?.slot);
+  const slot = await takeSlot(stored?.slot, paths.dir);
   const cluster = resolveCluster(options, stored, slot.slot);
   await checkPorts(hostAddress, cluster.ports);
   const found = progress.step('find nats-server');
